@@ -1,0 +1,107 @@
+"""What a run reports while it goes on (`Progress`) and what it returns (`Result`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+import numpy as np
+
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One iteration of a run, as handed to the progress callback.
+
+    Attributes
+    ----------
+    stage : str
+        What is being done, in words a user understands: "EM", "deepSVG" …
+    iteration, limit : int
+        The iteration just finished, from 1, and the most there can be in this stage.
+    nll : float
+        Mean negative log-likelihood per voxel of the region.
+    fraction : float
+        The part of the whole run that is done, 0 to 1.
+    device : str
+        Where it is computed: "cpu", "cuda:0" …
+    """
+
+    stage: str
+    iteration: int
+    limit: int
+    nll: float
+    fraction: float
+    device: str = "cpu"
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A segmentation of the region into K tissues, and the mixture that explains it.
+
+    B is the number of mixtures: one per slice of the region (``scope="slice"``) or one.
+
+    Attributes
+    ----------
+    labels : ndarray of uint8, shape ``(Z, Y, X)`` or ``(Y, X)``
+        0 outside the region, ``i + 1`` where ``tissues[i]`` is the most probable tissue.
+    probabilities : ndarray of float32, shape ``(K, *labels.shape)``
+        Responsibilities; they sum to 1 inside the region and are 0 outside.
+    tissues : tuple of str
+        The K names.
+    naming : tuple of float or None
+        Per tissue, how sure its name is: by how much the class would fit its tissue worse under
+        the best other assignment, in squared deviations of the prior (below 0: another
+        assignment fits better). None where the classes were ordered by rule and not named.
+    means : ndarray of float64, shape ``(B, K, M)``
+        In input intensity units.
+    covariances : ndarray of float64, shape ``(B, K, M, M)``
+        In squared input intensity units.
+    proportions : ndarray of float64, shape ``(B, K)``
+        Mean proportion of each tissue in the region of each mixture.
+    slices : tuple of tuple of int
+        Which slices (first spatial index) each mixture covers.
+    history : tuple of float
+        The mean NLL per voxel after each iteration, in normalised intensity units.
+    converged : bool
+        Whether every mixture met the tolerance before the iteration limit.
+    iterations : int
+        How many iterations were made.
+    agreement : tuple of float or None
+        With several restarts: per tissue, the mean pairwise Dice between their segmentations.
+    device : str
+        Where it was computed.
+    seconds : float
+        How long it took.
+    settings : Settings
+        What was asked for.
+    spacing : tuple of float
+        Millimetres per voxel, in array order, of the same length as ``labels.shape``.
+    roles : tuple of str
+        The names of the M sequences.
+    notes : tuple of str
+        What the user should know about this run, one sentence each.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    tissues: tuple[str, ...]
+    naming: Optional[tuple[float, ...]]
+    means: np.ndarray
+    covariances: np.ndarray
+    proportions: np.ndarray
+    slices: tuple[tuple[int, ...], ...]
+    history: tuple[float, ...]
+    converged: bool
+    iterations: int
+    agreement: Optional[tuple[float, ...]]
+    device: str
+    seconds: float
+    settings: Settings
+    spacing: tuple[float, ...]
+    roles: tuple[str, ...]
+    notes: tuple[str, ...] = ()

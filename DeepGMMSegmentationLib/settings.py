@@ -1,0 +1,246 @@
+"""Everything a user may choose about a run, in one immutable, validated record."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from dataclasses import dataclass, fields
+from typing import Any, Optional
+
+from .errors import InvalidInput
+from .priors import Prior
+
+METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
+CHOICES = {
+    "method": METHODS,
+    "covariance": ("diag", "full"),
+    "scope": ("slice", "volume"),
+    "start": ("kmeans", "random", "means", "prior"),
+    "normalize": ("image", "roi"),
+}
+# Bounds of the numbers: (least, most), both included.
+RANGES = {
+    "classes": (2, 8),
+    "restarts": (1, 100),
+    "tolerance": (0.0, math.inf),
+    "min_iterations": (1, 100_000),
+    "max_iterations": (1, 100_000),
+    "variance_floor": (0.0, 1.0),
+    "seed": (0, 2**31 - 1),
+    "prior_weight": (0.0, 1.0),
+    "mean_penalty": (0.0, math.inf),
+    "smoothing": (0.0, 1000.0),
+    "anatomy": (0.0, 10.0),
+    "degrees_of_freedom": (1.0, math.inf),
+    "learning_rate": (1e-8, 10.0),
+    "weight_decay": (0.0, 10.0),
+    "gradient_clip": (1e-6, math.inf),
+    "filters": (1, 256),
+    "depth": (1, 6),
+    "margin": (0.0, 1000.0),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices of one run; the panel, the console and the command line share this record.
+
+    Attributes
+    ----------
+    method : {"SVGMM", "GMM", "deepG", "deepSVG"}
+        Mixture with global (GMM, deepG) or per-voxel (SVGMM, deepSVG) proportions, its E-step in
+        closed form (GMM, SVGMM) or learned by a U-Net (deepG, deepSVG).
+    classes : int
+        K, the number of tissues, 2 to 8.
+    covariance : {"diag", "full"}
+        Sequences independent within a tissue, as in the authors' code, or correlated.
+    scope : {"slice", "volume"}
+        One mixture per slice, as in the paper, or one for all slices.
+    start : {"kmeans", "random", "means", "prior"}
+        Where EM begins: k-means++, random responsibilities, `means`, or the means of `prior`.
+        The deep methods begin at a random network; from "prior" or "means" on, the network is
+        first fitted to the responsibilities that EM finds from there.
+    means : tuple of tuple of float, optional
+        K starting means of M values each, in input intensity units, for ``start="means"``.
+    restarts : int
+        Runs from different seeds; the one with the lowest NLL is kept, mixture by mixture.
+    tolerance : float
+        The run has converged when an iteration changes the mean NLL per voxel by less.
+    min_iterations, max_iterations : int
+        The fewest iterations before convergence is believed, and the most that are made.
+    variance_floor : float
+        Added to every variance, in normalised units.
+    normalize : {"image", "roi"}
+        Zero mean and unit deviation over the cropped image (the paper) or over the region,
+        leaving out its extreme half percent on both sides.
+    device : str
+        "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N".
+    seed : int
+        Seed of every random choice.
+    prior : Prior, optional
+        Which tissue looks how and lies where; it names the classes.
+    prior_weight : float
+        Strength of the prior on means and variances, as a fraction of the region's voxels
+        (pseudo-counts; MAP estimate). 0: none.
+    mean_penalty : float
+        λ of the deep methods' penalty λ‖μ − μ_data‖² towards the prior's means (the paper's
+        deepGμ and deepSVGμ; 1 there). 0: none.
+    smoothing : float
+        Deviation, in mm, of the Gaussian window over which SVGMM and deepSVG average the
+        responsibilities to get a voxel's proportions. 0: none, as in the paper; a very large one
+        gives the GMM. GMM and deepG do not use it.
+    anatomy : float
+        Exponent of the prior's depth profile in the proportions. 0: none.
+    degrees_of_freedom : float, optional
+        Student-t components with so many degrees of freedom; None: Gaussian.
+    learning_rate, weight_decay, gradient_clip : float
+        AdamW's, and the largest gradient norm, of the deep methods.
+    filters, depth : int
+        First filters of the U-Net, and how often it halves the image.
+    margin : float
+        Millimetres of image around the region's bounding box, in plane, that are kept.
+    """
+
+    method: str = "SVGMM"
+    classes: int = 4
+    covariance: str = "diag"
+    scope: str = "volume"
+    start: str = "kmeans"
+    means: Optional[tuple[tuple[float, ...], ...]] = None
+    restarts: int = 1
+    tolerance: float = 1e-4
+    min_iterations: int = 10
+    max_iterations: int = 200
+    variance_floor: float = 1e-3
+    normalize: str = "roi"
+    device: str = "auto"
+    seed: int = 0
+    prior: Optional[Prior] = None
+    prior_weight: float = 0.0
+    mean_penalty: float = 0.0
+    smoothing: float = 0.0
+    anatomy: float = 0.0
+    degrees_of_freedom: Optional[float] = None
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+    gradient_clip: float = 12.0
+    filters: int = 8
+    depth: int = 3
+    margin: float = 12.0
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise InvalidInput(f"{name} is {value!r}; choose one of {', '.join(choices)}.")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if value is None and name == "degrees_of_freedom":
+                continue
+            wanted = int if isinstance(least, int) else (int, float)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, wanted)
+                or not least <= value <= most
+            ):
+                kind = "a whole number" if wanted is int else "a number"
+                raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
+            raise InvalidInput(f"device is {self.device!r}; give auto, cpu, cuda or cuda:N.")
+        if self.min_iterations > self.max_iterations:
+            raise InvalidInput("min_iterations is above max_iterations; lower it.")
+        self._check_means()
+        self._check_prior()
+
+    def _check_means(self) -> None:
+        if self.means is not None:
+            rows = tuple(tuple(float(value) for value in row) for row in self.means)
+            object.__setattr__(self, "means", rows)
+            lengths = {len(row) for row in rows}
+            if len(rows) != self.classes or len(lengths) != 1:
+                raise InvalidInput(f"means must be {self.classes} rows of one value per sequence.")
+            if not all(math.isfinite(value) for row in rows for value in row):
+                raise InvalidInput("means holds NaN or infinity; give finite intensities.")
+        if (self.start == "means") != (self.means is not None):
+            raise InvalidInput('start="means" and means go together; give both or neither.')
+
+    def _check_prior(self) -> None:
+        if self.prior is None:
+            users = ("prior_weight", "mean_penalty", "anatomy")
+            needing = [name for name in users if getattr(self, name) > 0]
+            if self.start == "prior":
+                needing.insert(0, "start")
+            if needing:
+                raise InvalidInput(f"{needing[0]} needs a prior; give prior or leave it out.")
+        elif len(self.prior.tissues) != self.classes:
+            raise InvalidInput(
+                f"The prior has {len(self.prior.tissues)} tissues but classes is {self.classes}; "
+                "make them equal."
+            )
+
+    @property
+    def deep(self) -> bool:
+        """Whether a U-Net takes the place of the E-step."""
+        return self.method.startswith("deep")
+
+    @property
+    def spatial(self) -> bool:
+        """Whether every voxel has proportions of its own."""
+        return "SVG" in self.method
+
+    def to_json(self) -> str:
+        """Return the record as JSON text that `from_json` reads back to an equal record."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Read a record that `to_json` wrote; fields that are absent take their defaults.
+
+        Raises
+        ------
+        InvalidInput
+            If the text is not JSON, or holds an unknown field or a value out of its range.
+        """
+        try:
+            values: Any = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"The settings are not valid JSON ({error}).") from error
+        if not isinstance(values, dict):
+            raise InvalidInput("The settings must be a JSON object of field names and values.")
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise InvalidInput(f"The settings hold an unknown field, {unknown[0]!r}; remove it.")
+        if values.get("prior") is not None:
+            values["prior"] = Prior.from_dict(values["prior"])
+        return cls(**values)
+
+    @classmethod
+    def paper(cls, method: str, **overrides: Any) -> Settings:
+        """Return the values of the paper (arXiv:2404.12252) and of its authors' code.
+
+        EM starts from random responsibilities, diagonal covariances, at most 100 iterations and
+        a tolerance of 0.0002 (GMM) or 0.001 (SVGMM). The deep methods take AdamW with a weight
+        decay of 0.001, gradients clipped at 12, 10 to 200 iterations, a tolerance of 0.001 and a
+        U-Net of 32 first filters that halves the image four times. Their learning rate is that
+        of the authors' code for single images, 0.0001; the paper trains over many images with
+        0.001. A margin of 24 mm gives about the 160 × 160 pixels that they crop from MyoPS.
+        """
+        values: dict[str, Any] = {
+            "method": method,
+            "scope": "slice",
+            "start": "random",
+            "normalize": "image",
+            "variance_floor": 1e-6,
+            "tolerance": 2e-4 if method == "GMM" else 1e-3,
+            "min_iterations": 10 if method.startswith("deep") else 1,
+            "max_iterations": 200 if method.startswith("deep") else 100,
+            "learning_rate": 1e-4,
+            "weight_decay": 1e-3,
+            "gradient_clip": 12.0,
+            "filters": 32,
+            "depth": 4,
+            "margin": 24.0,
+        }
+        return cls(**{**values, **overrides})
