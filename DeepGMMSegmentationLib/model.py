@@ -1,0 +1,197 @@
+"""The mixture model: densities, E-step, M-step and NLL, each written once.
+
+EM and the deep methods call these same functions; all are batched over B mixtures,
+differentiable, and work in float32 or float64 on any device.
+
+The log density of a component is linear in the features ``[1, x, x xᵀ]`` of a voxel, and the
+M-step needs only the responsibilities' sums over the same features (their moments). So an E-step
+is one matrix product and an M-step another. A voxel outside the mask has features 0 and thereby
+weight 0 everywhere.
+
+Shapes: B mixtures, K components, M sequences, N voxels, P features.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+# A component keeps this fraction of the region's own moments, so one that loses all its voxels
+# becomes the region's mean and covariance with a proportion near 0, instead of NaN.
+DEAD_CLASS_SHARE = 1e-10
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """B mixtures of K components.
+
+    Attributes
+    ----------
+    proportions : Tensor, shape ``(B, K)``
+    means : Tensor, shape ``(B, K, M)``
+    covariances : Tensor, shape ``(B, K, M, M)``
+        Scale matrices where the components are Student-t.
+    """
+
+    proportions: Tensor
+    means: Tensor
+    covariances: Tensor
+
+
+def feature_pairs(sequences: int, covariance: str) -> tuple[Tensor, Tensor]:
+    """Return the pairs i ≤ j of sequences whose products a covariance type needs."""
+    if covariance == "full":
+        rows, columns = torch.triu_indices(sequences, sequences)
+        return rows, columns
+    diagonal = torch.arange(sequences)
+    return diagonal, diagonal
+
+
+def features(intensities: Tensor, mask: Tensor, covariance: str) -> Tensor:
+    """Return ``[1, x, x_i x_j]`` of every voxel, 0 outside the mask.
+
+    Parameters
+    ----------
+    intensities : Tensor, shape ``(B, M, N)``
+        Finite, also outside the mask.
+    mask : Tensor of bool, shape ``(B, N)``
+    covariance : {"diag", "full"}
+
+    Returns
+    -------
+    Tensor, shape ``(B, P, N)``
+        P is 1 + 2M for "diag" and 1 + M + M(M+1)/2 for "full".
+    """
+    inside = mask[:, None].to(intensities.dtype)
+    x = intensities * inside
+    rows, columns = feature_pairs(x.shape[1], covariance)
+    return torch.cat([inside, x, x[:, rows] * x[:, columns]], dim=1)
+
+
+def squared_distances(mixture: Mixture, voxel_features: Tensor, covariance: str) -> Tensor:
+    """Return the squared Mahalanobis distances of the voxels to the means, ``(B, K, N)``."""
+    means = mixture.means
+    precision = torch.cholesky_inverse(torch.linalg.cholesky(mixture.covariances))
+    pull = (precision @ means[..., None]).squeeze(-1)
+    rows, columns = feature_pairs(means.shape[-1], covariance)
+    twice_off_diagonal = torch.where(rows == columns, 1.0, 2.0).to(precision)
+    constant = (means * pull).sum(-1, keepdim=True)
+    quadratic = precision[..., rows, columns] * twice_off_diagonal
+    coefficients = torch.cat([constant, -2 * pull, quadratic], dim=-1)
+    return coefficients @ voxel_features
+
+
+def log_densities(
+    distances: Tensor, covariances: Tensor, degrees_of_freedom: Optional[float] = None
+) -> Tensor:
+    """Return log g_k(x), the Gaussian or Student-t log density of every voxel, ``(B, K, N)``.
+
+    Parameters
+    ----------
+    distances : Tensor, shape ``(B, K, N)``
+        Squared Mahalanobis distances.
+    covariances : Tensor, shape ``(B, K, M, M)``
+    degrees_of_freedom : float, optional
+        Of the multivariate t distribution; None for the Gaussian.
+    """
+    sequences = covariances.shape[-1]
+    half_log_volume = torch.linalg.cholesky(covariances).diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    if degrees_of_freedom is None:
+        constant = -half_log_volume - sequences / 2 * math.log(2 * math.pi)
+        return torch.add(constant[..., None], distances, alpha=-0.5)
+    power = (degrees_of_freedom + sequences) / 2
+    constant = (
+        math.lgamma(power)
+        - math.lgamma(degrees_of_freedom / 2)
+        - sequences / 2 * math.log(degrees_of_freedom * math.pi)
+        - half_log_volume
+    )
+    # Rounding can leave a distance just below 0.
+    return constant[..., None] - power * torch.log1p(distances.clamp_min(0) / degrees_of_freedom)
+
+
+def tail_weights(distances: Tensor, sequences: int, degrees_of_freedom: float) -> Tensor:
+    """Return the weights (ν + M)/(ν + δ) that EM for Student-t components gives the voxels."""
+    return (degrees_of_freedom + sequences) / (degrees_of_freedom + distances.clamp_min(0))
+
+
+def expectation(log_joint: Tensor) -> tuple[Tensor, Tensor]:
+    """E-step: from log p_k(x) g_k(x) to responsibilities and log evidence.
+
+    Parameters
+    ----------
+    log_joint : Tensor, shape ``(B, K, N)``
+
+    Returns
+    -------
+    responsibilities : Tensor, shape ``(B, K, N)``
+        Sum to 1 over the components.
+    log_evidence : Tensor, shape ``(B, N)``
+        log Σ_k p_k(x) g_k(x).
+    """
+    peak = log_joint.detach().amax(1, keepdim=True)
+    relative = (log_joint - peak).exp()
+    total = relative.sum(1, keepdim=True)
+    return relative / total, (peak + total.log()).squeeze(1)
+
+
+def moments(weights: Tensor, voxel_features: Tensor) -> Tensor:
+    """Return Σ_x w(x,k) [1, x, x xᵀ], shape ``(B, K, P)``."""
+    return weights @ voxel_features.transpose(1, 2)
+
+
+def m_step(
+    weighted: Tensor,
+    counts: Tensor,
+    sequences: int,
+    covariance: str,
+    variance_floor: float,
+) -> Mixture:
+    """M-step: the mixture that has the given moments.
+
+    Parameters
+    ----------
+    weighted : Tensor, shape ``(B, K, P)``
+        Moments of the responsibilities (times the tail weights, for Student-t components).
+    counts : Tensor, shape ``(B, K)``
+        N_k, the sums of the responsibilities.
+    sequences : int
+        M.
+    covariance : {"diag", "full"}
+    variance_floor : float
+        Added to each variance.
+    """
+    weighted = weighted + DEAD_CLASS_SHARE * weighted.sum(1, keepdim=True)
+    counts = counts + DEAD_CLASS_SHARE * counts.sum(1, keepdim=True)
+    averages = weighted[..., 1:] / weighted[..., :1]
+    means = averages[..., :sequences]
+    rows, columns = feature_pairs(sequences, covariance)
+    entries = averages[..., sequences:] - means[..., rows] * means[..., columns]
+    covariances = means.new_zeros(*means.shape, sequences)
+    covariances[..., rows, columns] = entries
+    covariances[..., columns, rows] = entries
+    floor = variance_floor * torch.eye(sequences).to(means)
+    return Mixture(counts / counts.sum(-1, keepdim=True), means, covariances + floor)
+
+
+def log_proportions(proportions: Tensor, bias: Optional[Tensor] = None) -> Tensor:
+    """Return log p_k(x), normalised over the components after the bias is added.
+
+    Parameters
+    ----------
+    proportions : Tensor, shape ``(B, K, 1)`` or ``(B, K, N)``
+        π (GMM) or Π (SVGMM).
+    bias : Tensor, shape ``(B, K, N)``, optional
+        Logarithm of a factor that each voxel's proportions get: anatomy, or strokes of truth.
+    """
+    log_p = proportions.clamp_min(torch.finfo(proportions.dtype).tiny).log()
+    return log_p if bias is None else torch.log_softmax(log_p + bias, dim=1)
+
+
+def nll(log_evidence: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean negative log-likelihood per voxel of each mixture, shape ``(B,)``."""
+    return -(log_evidence * mask).sum(-1) / mask.sum(-1)

@@ -1,0 +1,195 @@
+"""One run of one of the four methods on a prepared region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import deep, em, spatial
+from .deep import Regularizer
+from .em import Fit
+from .errors import InvalidInput
+from .model import Mixture, feature_pairs
+from .network import UNet
+from .observations import Observations
+from .region import Region
+from .settings import Settings
+from .start import start_mixture
+
+# The logarithm of the proportion that a voxel with a stroke of truth gives to other classes.
+IMPOSSIBLE = -1e4
+
+Report = Callable[[str, int, int, float], None]
+
+
+class Solver:
+    """The four methods on one prepared region, from any seed.
+
+    Parameters
+    ----------
+    region : Region
+    roles : sequence of str
+        Names of the M sequences, as the prior knows them.
+    settings : Settings
+    device : torch.device
+    seeds : ndarray of int, shape ``(Z, H, W)``, optional
+        Strokes of truth on the region's crop: k + 1 where class k is known, 0 elsewhere.
+    regularizer : callable, optional
+        A further penalty r(Π, μ, Σ) of the deep methods.
+    """
+
+    def __init__(
+        self,
+        region: Region,
+        roles: Sequence[str],
+        settings: Settings,
+        device: torch.device,
+        seeds: Optional[np.ndarray] = None,
+        regularizer: Optional[Regularizer] = None,
+    ) -> None:
+        self.region, self.settings, self.device = region, settings, device
+        self.regularizer = regularizer
+        self.images = torch.from_numpy(region.images).movedim(1, 0).to(device)
+        self.tissue_means, self.tissue_deviations = self._tissues(roles)
+        self.depth = torch.from_numpy(spatial.depth(region.mask, region.spacing))[:, None]
+        self.seeds = None
+        if seeds is not None:
+            strokes = torch.from_numpy(seeds.astype(np.int64))[:, None].to(device)
+            self.seeds = region.gather(strokes)[:, 0] * region.valid.to(device)
+        self.observations = Observations(
+            region.gather(self.images),
+            region.valid.to(device),
+            self._bias(),
+            self._smooth(),
+            self._pseudo_voxels(),
+        )
+
+    def _tissues(self, roles: Sequence[str]) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
+        """Return the prior's means and deviations in the mixtures' units, each ``(B, K, M)``.
+
+        A sequence that the prior does not know gets the region's own mean and deviation.
+        """
+        prior = self.settings.prior
+        if prior is None:
+            return None, None
+        if not set(roles) & set(prior.means):
+            raise InvalidInput(
+                f"The prior {prior.name!r} knows {', '.join(prior.means)} but the images are "
+                f"{', '.join(roles)}; name the sequences as the prior does."
+            )
+        neutral = (0.0,) * len(prior.tissues), (1.0,) * len(prior.tissues)
+        means = np.stack([prior.means.get(role, neutral[0]) for role in roles], axis=-1)
+        deviations = np.stack([prior.deviations.get(role, neutral[1]) for role in roles], axis=-1)
+        centre, spread = self.region.centre[:, None], self.region.spread[:, None]
+        return means * spread + centre, deviations * spread
+
+    def _bias(self) -> Optional[Tensor]:
+        """Return what the proportions' logarithms get from anatomy and strokes, ``(B, K, N)``."""
+        bias = None
+        settings = self.settings
+        if settings.anatomy > 0:
+            profile = spatial.depth_profile(
+                self.depth.numpy()[:, 0], np.array(settings.prior.depth)
+            )
+            grid = torch.from_numpy(profile).movedim(0, 1).clamp_min(1e-6).log().to(self.device)
+            bias = settings.anatomy * self.region.gather(grid)
+        if self.seeds is not None:
+            classes = torch.arange(1, settings.classes + 1, device=self.device)[:, None]
+            excluded = (self.seeds[:, None] > 0) & (self.seeds[:, None] != classes)
+            strokes = IMPOSSIBLE * excluded.double()
+            bias = strokes if bias is None else bias + strokes
+        return bias
+
+    def _smooth(self) -> Optional[Callable[[Tensor], Tensor]]:
+        settings = self.settings
+        if settings.smoothing == 0 or not settings.spatial:
+            return None
+        return spatial.smoother(self.region, settings.smoothing, settings.scope == "volume")
+
+    def _pseudo_voxels(self) -> Optional[Tensor]:
+        """Return the moments ``(B, K, P)`` of the prior's pseudo-voxels (MAP means, variances)."""
+        settings = self.settings
+        if settings.prior_weight == 0:
+            return None
+        means, deviations = (
+            torch.from_numpy(self.tissue_means),
+            torch.from_numpy(self.tissue_deviations),
+        )
+        rows, columns = feature_pairs(means.shape[-1], settings.covariance)
+        products = means[..., rows] * means[..., columns]
+        products = products + torch.where(rows == columns, deviations[..., rows] ** 2, 0.0)
+        one = torch.ones_like(means[..., :1])
+        voxels = self.region.valid.sum(-1)[:, None, None]
+        counts = settings.prior_weight * voxels * torch.tensor(settings.prior.proportions)[:, None]
+        return (counts * torch.cat([one, means, products], dim=-1)).to(self.device)
+
+    def run(self, seed: int, report: Report, heartbeat: Optional[Callable[[], None]]) -> Fit:
+        """Run the method from one seed.
+
+        Parameters
+        ----------
+        seed : int
+        report : callable
+            Called with stage, iteration, limit and NLL after every iteration.
+        heartbeat : callable, optional
+            Called often within an iteration of a deep method on the CPU.
+        """
+        settings = self.settings
+        limit = settings.max_iterations
+        closed_form = None
+        if not settings.deep or settings.start != "random":
+            closed_form = em.fit(
+                self.observations,
+                self._start(seed),
+                settings,
+                lambda iteration, nll: report("EM", iteration, limit, nll),
+            )
+        if not settings.deep:
+            return closed_form
+        inputs = self.images.float()
+        if settings.anatomy > 0:
+            inputs = torch.cat([inputs, self.depth.to(inputs)], dim=1)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = UNet(inputs.shape[1], settings.classes, settings.filters, settings.depth)
+        network = network.to(self.device)
+        return deep.fit(
+            network,
+            inputs,
+            self.region.gather,
+            self.observations,
+            settings,
+            penalty=self._penalty,
+            report=lambda iteration, nll: report(settings.method, iteration, limit, nll),
+        )
+
+    def _start(self, seed: int) -> Mixture:
+        """Return the start of EM, its classes in the order of the prior or of the strokes."""
+        settings = self.settings
+        if settings.start == "prior":
+            means = torch.from_numpy(self.tissue_means).to(self.device)
+            variances = torch.from_numpy(self.tissue_deviations).to(self.device) ** 2
+            proportions = torch.tensor(settings.prior.proportions).to(means).expand(means.shape[:2])
+            return Mixture(proportions, means, torch.diag_embed(variances))
+        given = None
+        if settings.means is not None:
+            given = (np.array(settings.means) - self.region.shift[:, None]) / self.region.scale[
+                :, None
+            ]
+            given = torch.from_numpy(given).to(self.device)
+        return start_mixture(self.observations, given, settings, seed)
+
+    def _penalty(self, proportions: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
+        """Return λ‖μ − μ_data‖², and what the caller's regularizer adds."""
+        penalty = means.new_zeros(())
+        if self.settings.mean_penalty > 0:
+            target = torch.from_numpy(self.tissue_means).to(means)
+            away = ((means - target) ** 2).sum((1, 2)).mean()
+            penalty = self.settings.mean_penalty * away
+        if self.regularizer is not None:
+            penalty = penalty + self.regularizer(proportions, means, covariances)
+        return penalty
