@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TERMINOLOGY_CONTEXT = "DeepGMMSegmentation"
+CONTEXT = "DeepGMMSegmentation"
+GENERAL_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
 REGION_CONTEXT = "Anatomic codes - DICOM master list"
 
 # SNOMED CT codes, as (scheme, code, meaning).
@@ -54,15 +55,14 @@ class Tissue:
 
 
 def _entry(
+    context: str,
     category: tuple[str, str, str],
     kind: tuple[str, str, str],
     region: tuple[str, str, str] = _NONE,
 ) -> str:
-    codes = [category, kind, _NONE, region, _NONE]
-    category_, kind_, modifier, region_, region_modifier = ("^".join(code) for code in codes)
-    return "~".join(
-        [TERMINOLOGY_CONTEXT, category_, kind_, modifier, REGION_CONTEXT, region_, region_modifier]
-    )
+    what = ["^".join(code) for code in (category, kind, _NONE)]
+    where = ["^".join(code) for code in (region, _NONE)]
+    return "~".join([context, *what, REGION_CONTEXT, *where])
 
 
 def _left_ventricular(
@@ -73,7 +73,7 @@ def _left_ventricular(
     *,
     wall: bool = True,
 ) -> Tissue:
-    return Tissue(name, color, _entry(category, kind, _LEFT_VENTRICLE), wall)
+    return Tissue(name, color, _entry(CONTEXT, category, kind, _LEFT_VENTRICLE), wall)
 
 
 # Colours: M. Okabe and K. Ito's colour-blind-safe palette. SNOMED CT has no morphology for
@@ -112,4 +112,4 @@ def tissue(name: str, index: int) -> Tissue:
     if name in TISSUES:
         return TISSUES[name]
     color = _NEUTRAL[index % len(_NEUTRAL)]
-    return Tissue(name, color, _entry(_TISSUE, _TISSUE), wall=False)
+    return Tissue(name, color, _entry(GENERAL_CONTEXT, _TISSUE, _TISSUE), wall=False)
