@@ -117,7 +117,7 @@ def _e_step(
         distances = model.squared_distances(mixture, voxels, covariance)
         densities = model.log_densities(distances, mixture.covariances, settings.degrees_of_freedom)
         block_log_p = log_p if log_p.shape[-1] == 1 else log_p[..., block]
-        w, log_evidence = model.expectation(densities + block_log_p)
+        w, log_evidence = model.expectation(densities + block_log_p.to(dtype))
         log_likelihood += (log_evidence * mask).sum(-1, dtype=torch.float64)
         if responsibilities is not None:
             responsibilities[..., block] = w
