@@ -55,7 +55,9 @@ def _gaussian_matrix(size: int, deviation: float) -> Tensor:
 
 
 def _apply(kernels: list[Tensor], grid: Tensor) -> Tensor:
-    return torch.einsum("zu,hv,wx,ucvx->zchw", *kernels, grid)
+    """Average a grid ``(Z, C, H, W)`` along its three spatial axes in turn."""
+    along_z, along_y, along_x = kernels
+    return torch.tensordot(along_z, along_y @ grid @ along_x.mT, dims=1)
 
 
 def depth(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
