@@ -11,9 +11,10 @@ import SimpleITK as sitk  # noqa: N813
 from scipy.optimize import linear_sum_assignment
 
 from .errors import InvalidInput
+from .tissues import TISSUES
 
 DENSITY = 1.05  # of myocardium, in g/mL
-WALL = ("healthy myocardium", "edema", "scar", "no-reflow")
+WALL = tuple(tissue.name for tissue in TISSUES.values() if tissue.wall)
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ def sizes(
         )
         for tissue, count, ml in zip(tissues, voxels, volumes)
     ]
+
+
+def mask(labels: np.ndarray, tissues: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """Return where the labels are any of the named tissues, a boolean array of their shape."""
+    return np.isin(labels, [i + 1 for i, tissue in enumerate(tissues) if tissue in names])
 
 
 def label_image(labels: np.ndarray, classes: int, spacing: Sequence[float]) -> sitk.Image:
