@@ -1,0 +1,267 @@
+"""The sub-commands ``segment``, ``demo`` and ``evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from .options import add_settings, chosen_settings
+
+if TYPE_CHECKING:
+    from .files import PathLike
+    from .result import Progress, ProgressCallback, Result
+    from .settings import Settings
+
+SEGMENT = """\
+Divide a region of aligned images into tissues.
+
+Example:
+  deepgmm segment LGE.nii.gz T2.nii.gz bSSFP.nii.gz --roi lv.nii.gz --classes 4 \\
+          --method deepSVG --out out/
+
+writes into out/:
+  segmentation.seg.nrrd   opens in 3D Slicer, with names, colours and terminology
+  labels.nii.gz           0 outside the region, 1…K inside
+  result.json             sizes, fitted parameters, history, settings, versions
+  figure.png              contours, labels, histograms with the fitted components"""
+
+DEMO = """\
+Draw a synthetic heart (no patient's), write it as files, segment these, and compare with the
+truth."""
+
+EVALUATE = """\
+Compare two label maps on one grid: Dice coefficient of every label.
+
+Example:
+  deepgmm evaluate out/labels.nii.gz truth.nii.gz --match"""
+
+
+def add_segment(subparsers: Any) -> argparse.ArgumentParser:
+    """Add ``deepgmm segment``."""
+    usage = "IMAGE [IMAGE ...] --roi FILE --out FOLDER"
+    summary = "divide a region of aligned images into tissues"
+    parser = _add(subparsers, "segment", usage, summary, SEGMENT)
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="aligned sequences: NIfTI, NRRD, MHA/MHD, or a folder with one DICOM series",
+    )
+    parser.add_argument(
+        "--roi", required=True, metavar="FILE", help="the region: a mask, or a segmentation"
+    )
+    parser.add_argument(
+        "--segment",
+        metavar="NAME_OR_NUMBER",
+        help="the segment of a .seg.nrrd, or the label, that is the region (default: all)",
+    )
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where the result goes")
+    parser.add_argument(
+        "--roles",
+        nargs="+",
+        metavar="NAME",
+        help="what each sequence is: LGE, T2, bSSFP or any name (default: told by the file names)",
+    )
+    parser.add_argument(
+        "--resample",
+        action="store_true",
+        help="bring images and region that are on another grid onto the first image's",
+    )
+    _add_output(parser)
+    add_settings(parser)
+    parser.set_defaults(run=segment)
+    return parser
+
+
+def add_demo(subparsers: Any) -> argparse.ArgumentParser:
+    """Add ``deepgmm demo``."""
+    summary = "segment a synthetic heart and compare with its truth"
+    parser = _add(subparsers, "demo", "[--out FOLDER]", summary, DEMO)
+    parser.add_argument(
+        "--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)"
+    )
+    _add_output(parser)
+    add_settings(parser)
+    parser.set_defaults(run=demo)
+    return parser
+
+
+def add_evaluate(subparsers: Any) -> argparse.ArgumentParser:
+    """Add ``deepgmm evaluate``."""
+    summary = "compare two label maps: Dice per label"
+    parser = _add(subparsers, "evaluate", "LABELS TRUTH", summary, EVALUATE)
+    parser.add_argument(
+        "labels", metavar="LABELS", help="the label map to judge (NIfTI, NRRD, .seg.nrrd, MHA)"
+    )
+    parser.add_argument("truth", metavar="TRUTH", help="the label map to judge it by")
+    parser.add_argument(
+        "--match",
+        action="store_true",
+        help="pair the labels with the truth's so that the mean Dice is highest (labels of "
+        "unnamed classes have no order of their own)",
+    )
+    parser.add_argument(
+        "--resample", action="store_true", help="bring the truth onto the labels' grid"
+    )
+    parser.set_defaults(run=evaluate)
+    return parser
+
+
+def _add(
+    subparsers: Any, name: str, usage: str, summary: str, description: str
+) -> argparse.ArgumentParser:
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        usage=f"deepgmm {name} {usage} [options]",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace an earlier result")
+    parser.add_argument(
+        "--probabilities", action="store_true", help="write a probability map per tissue too"
+    )
+
+
+def segment(args: argparse.Namespace) -> None:
+    """Run ``deepgmm segment``."""
+    from .folders import check_folder
+    from .outputs import OUTPUTS
+    from .roles import file_roles
+    from .tables import summary
+
+    settings = chosen_settings(args)
+    roles = args.roles or file_roles(args.images)
+    check_folder(args.out, OUTPUTS, args.force)
+    result = _segment_files(
+        args.images,
+        args.roi,
+        settings,
+        roles,
+        args.out,
+        segment=args.segment,
+        resample=args.resample,
+        force=args.force,
+        probabilities=args.probabilities,
+    )
+    _say(summary(result))
+    _say(f"Written to {args.out}; open segmentation.seg.nrrd in 3D Slicer, or figure.png.")
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Run ``deepgmm demo``."""
+    import numpy as np
+    import SimpleITK as sitk  # noqa: N813
+
+    from .files import write_image
+    from .folders import whole_folder
+    from .sample import heart
+    from .tables import dice_table, summary
+
+    settings = chosen_settings(args)
+    drawn = heart(settings.seed)
+    arrays = dict(zip(drawn.roles, drawn.images))
+    arrays.update(lv=drawn.roi.astype(np.uint8), truth=drawn.labels)
+    with whole_folder(args.out, ("images", "result"), args.force) as new:
+        files = {name: new / "images" / f"{name}.nii.gz" for name in arrays}
+        (new / "images").mkdir()
+        for name, array in arrays.items():
+            image = sitk.GetImageFromArray(array)
+            image.SetSpacing(drawn.spacing[::-1])
+            write_image(image, files[name])
+        result = _segment_files(
+            [files[role] for role in drawn.roles],
+            files["lv"],
+            settings,
+            drawn.roles,
+            new / "result",
+            probabilities=args.probabilities,
+        )
+    _say(summary(result))
+    matched = result.naming is None
+    how = "matched to the truth afterwards, for they have no names" if matched else "by name"
+    _say(f"Dice against the truth of this synthetic heart (drawn, not a patient's), classes {how}:")
+    label_names = dict(enumerate(result.tissues, 1))
+    _say(
+        dice_table(
+            result.labels, drawn.labels, matched, label_names, dict(enumerate(drawn.tissues, 1))
+        )
+    )
+    images = Path(args.out) / "images"
+    _say(f"Images in {images}, result in {Path(args.out) / 'result'}. With your own settings:")
+    named = " ".join(str(images / f"{role}.nii.gz") for role in drawn.roles)
+    _say(f"  deepgmm segment {named} --roi {images / 'lv.nii.gz'} --out out")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Run ``deepgmm evaluate``."""
+    from .files import read_labels, segments
+    from .tables import dice_table
+
+    labels, image = read_labels(args.labels)
+    truth, truth_image = read_labels(args.truth, image, args.resample)
+    names, truth_names = (
+        {each.value: each.name for each in segments(each_image)}
+        for each_image in (image, truth_image)
+    )
+    _say(dice_table(labels, truth, args.match, names, truth_names))
+
+
+def _segment_files(
+    paths: Sequence[PathLike],
+    roi_path: PathLike,
+    settings: Settings,
+    roles: Sequence[str],
+    folder: PathLike,
+    *,
+    segment: Optional[str] = None,
+    resample: bool = False,
+    force: bool = False,
+    probabilities: bool = False,
+) -> Result:
+    """Read, segment and write: the main job."""
+    from .case import segment as segment_arrays
+    from .files import read_images, read_roi
+    from .outputs import write
+
+    images, reference = read_images(paths, resample)
+    roi = read_roi(roi_path, reference, segment, resample)
+    with _progress_bar() as progress:
+        result = segment_arrays(
+            images,
+            roi,
+            settings,
+            spacing=reference.GetSpacing()[::-1],
+            roles=roles,
+            progress=progress,
+        )
+    write(result, images, reference, folder, force=force, probabilities=probabilities)
+    return result
+
+
+@contextmanager
+def _progress_bar() -> Iterator[ProgressCallback]:
+    """Show the part done, the remaining time and the NLL on stderr."""
+    from tqdm import tqdm
+
+    form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+    with tqdm(total=1.0, bar_format=form, file=sys.stderr, desc="Starting") as bar:
+
+        def show(event: Progress) -> None:
+            bar.set_description_str(f"{event.stage} on {event.device}", refresh=False)
+            bar.set_postfix_str(f"NLL {event.nll:.4f}", refresh=False)
+            bar.update(event.fraction - bar.n)
+
+        yield show
+        bar.update(bar.total - bar.n)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
