@@ -1,0 +1,475 @@
+"""Tissues of the heart in aligned MR sequences, found without labels: the Slicer module."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Callable, Optional, Union
+
+import qt
+import slicer
+import vtk
+from slicer import (
+    vtkMRMLLabelMapVolumeNode,
+    vtkMRMLMarkupsClosedCurveNode,
+    vtkMRMLMarkupsROINode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLSegmentationNode,
+)
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+if importlib.util.find_spec("DeepGMMSegmentationLib") is None:
+    # Run from the sources, where the library lies beside the module's folder.
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+import DeepGMMSegmentationLib as library
+from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
+from DeepGMMSegmentationLib.settings import Settings
+from DeepGMMSegmentationLib.tissues import PRESETS, CONTEXT, Tissue, tissue
+from DeepGMMSlicer import choices, dependencies, outputs, sampledata, texts
+from DeepGMMSlicer.connectors import TissueList, VolumeList
+from DeepGMMSlicer.images import arrays, checkVolumes, roleOf, spacing
+from DeepGMMSlicer.parameters import SettingsParameters, writeSettings
+from DeepGMMSlicer.region import regionArray, regionName
+from DeepGMMSlicer.run import LogHandler, Run
+
+RESOURCES = Path(__file__).resolve().parent / "Resources"
+
+
+class DeepGMMSegmentation(ScriptedLoadableModule):
+    """What Slicer knows of the module before it is opened."""
+
+    def __init__(self, parent: Any) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("DeepGMM Segmentation")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        self.parent.dependencies = ["Segmentations", "SubjectHierarchy", "Terminologies"]
+        self.parent.contributors = ["The DeepGMMSegmentation contributors"]
+        self.parent.helpText = _(
+            "Divides a region, foremost the left ventricle, of aligned MR sequences (LGE, T2, "
+            "bSSFP) into tissues without any labels, and measures them."
+        )
+        self.parent.acknowledgementText = _(
+            "Methods: M. Schwab, A. Mayr, M. Haltmeier, Deep Gaussian mixture model for "
+            'unsupervised image segmentation, <a href="https://arxiv.org/abs/2404.12252">'
+            "arXiv:2404.12252</a>. Not for clinical use."
+        )
+        slicer.app.connect("startupCompleted()", onStartupCompleted)
+
+
+def onStartupCompleted() -> None:
+    """Do what needs the other modules to be there."""
+    loadTerminology()
+    sampledata.registerSampleData(RESOURCES / "Icons")
+
+
+def loadTerminology() -> None:
+    """Make the tissues' terms and colours known to the Terminologies module."""
+    logic = slicer.modules.terminologies.logic()
+    if not logic.IsTerminologyContextLoaded(CONTEXT):
+        logic.LoadTerminologyFromFile(str(RESOURCES / "DeepGMMSegmentation.term.json"))
+
+
+@parameterNodeWrapper
+class DeepGMMSegmentationParameterNode(SettingsParameters):
+    """The choices in the panel; those of `Settings` come with the base class.
+
+    lge, t2, bssfp, others - The aligned images.
+    region, segment - Where to look: a node and, of a segmentation, the segment's ID.
+    preset, tissues - Which tissues, and the name and color ("#rrggbb") of each.
+    output - The segmentation that is replaced; a new one if none.
+    show3D, probabilityMaps - Whether to show surfaces and to add the probability maps.
+    """
+
+    lge: vtkMRMLScalarVolumeNode
+    t2: vtkMRMLScalarVolumeNode
+    bssfp: vtkMRMLScalarVolumeNode
+    others: VolumeList
+    region: Union[
+        vtkMRMLSegmentationNode,
+        vtkMRMLLabelMapVolumeNode,
+        vtkMRMLMarkupsClosedCurveNode,
+        vtkMRMLMarkupsROINode,
+        None,
+    ]
+    segment: str
+    preset: Annotated[str, Choice([*PRESETS, choices.UNNAMED])] = next(iter(PRESETS))
+    tissues: TissueList = choices.tissueRows(next(iter(PRESETS.values())))
+    output: vtkMRMLSegmentationNode
+    show3D: bool = True
+    probabilityMaps: bool = False
+
+
+class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel. It wires widgets, parameters and logic; what they do lies in DeepGMMSlicer."""
+
+    def __init__(self, parent: Any = None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic: Optional[DeepGMMSegmentationLogic] = None
+        self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
+        self._parameterNodeGuiTag = None
+        self._preset = ""
+        self._run: Optional[Run] = None
+        self._closed = False
+
+    # The life of the panel
+
+    def setup(self) -> None:
+        """Build the panel when it is first opened."""
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/DeepGMMSegmentation.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.ui.tissueTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        self.logic = DeepGMMSegmentationLogic()
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        for button, slot in (
+            (self.ui.applyButton, self.onApply),
+            (self.ui.loadSampleButton, self.onLoadSample),
+            (self.ui.resampleButton, self.onResample),
+            (self.ui.installButton, self.onInstall),
+            (self.ui.paperButton, self.onPaper),
+            (self.ui.defaultsButton, self.onDefaults),
+            (self.ui.showResultButton, self.onShowResult),
+        ):
+            button.connect("clicked(bool)", slot)
+        self._logHandler = LogHandler(self.ui.logEdit.appendPlainText)
+        logging.getLogger("DeepGMMSegmentationLib").addHandler(self._logHandler)
+        self._showRunning(False)
+        self._showTorch()
+        self.initializeParameterNode()
+
+    def cleanup(self) -> None:
+        """Let go when the module is reloaded or the application ends."""
+        self._closed = True
+        self._cancel()
+        logging.getLogger("DeepGMMSegmentationLib").removeHandler(self._logHandler)
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self) -> None:
+        """Connect to the scene when the user opens the module."""
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """Disconnect when the user leaves the module, which ends a run."""
+        self._cancel()
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller: Any, event: Any) -> None:
+        """Let go of the nodes that are about to vanish."""
+        self._cancel()
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller: Any, event: Any) -> None:
+        """Start afresh where the panel is shown."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller: Any, event: Any) -> None:
+        """Show the choices of the scene that was loaded."""
+        if self.parent.isEntered:
+            self.setParameterNode(None)
+            self.initializeParameterNode()
+
+    def onReload(self) -> None:
+        """Reload the module's parts and the library with it."""
+        for name in list(sys.modules):
+            if name.partition(".")[0] in ("DeepGMMSlicer", "DeepGMMSegmentationLib"):
+                del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+    # Parameters
+
+    def initializeParameterNode(self) -> None:
+        """Connect to the scene's parameter node, and pick images by name where none is picked."""
+        self.setParameterNode(self.logic.getParameterNode())
+        choices.pickByName(self._parameterNode)
+
+    def setParameterNode(self, node: Optional[DeepGMMSegmentationParameterNode]) -> None:
+        """Connect the widgets to another parameter node, or to none."""
+        if node is self._parameterNode:
+            return
+        if self._parameterNode:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.update)
+        self._parameterNode = node
+        if node:
+            self._preset = node.preset
+            self._showSegments()  # before the segment is written to the widget
+            self._parameterNodeGuiTag = node.connectGui(self.ui)
+            self._translateChoices()
+            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.update)
+            self.update()
+
+    def update(self, caller: Any = None, event: Any = None) -> None:
+        """Show what follows from the parameters, first of all whether Apply can be clicked."""
+        node = self._parameterNode
+        if node is None:
+            return
+        if node.preset != self._preset:
+            self._preset = node.preset
+            choices.applyPreset(node)
+        choices.matchTissuesToClasses(node)
+        self._showSegments()
+        self.ui.classesSpinBox.enabled = node.preset == choices.UNNAMED
+        self.ui.methodDescription.text = texts.methodDescription(node.method)
+        self.ui.showResultButton.enabled = bool(node.output and outputs.ownedNodes(node.output))
+        differing = choices.differingVolumes(node)
+        self.ui.resampleLabel.text = "\n".join(
+            f"{volume.GetName()}: {difference}" for volume, difference in differing.items()
+        )
+        for widget in (self.ui.resampleLabel, self.ui.resampleButton):
+            widget.setVisible(bool(differing))
+        if self._run is None:
+            self._showReadiness()
+
+    def _showReadiness(self) -> None:
+        """Enable Apply, or say in its tooltip why it cannot be clicked."""
+        try:
+            choices.request(self._parameterNode)
+            reason = ""
+        except InvalidInput as error:
+            reason = str(error)
+        self.ui.applyButton.enabled = not reason
+        self.ui.applyButton.toolTip = reason or _("Divide the region into its tissues.")
+
+    def _showSegments(self) -> None:
+        region = self._parameterNode.region
+        segmented = isinstance(region, vtkMRMLSegmentationNode)
+        self.ui.segmentSelector.setCurrentNode(region if segmented else None)
+        self.ui.segmentSelector.setVisible(segmented)
+        self.ui.segmentLabel.setVisible(segmented)
+
+    def _translateChoices(self) -> None:
+        """Call the choices by the words for them."""
+        labels = texts.choiceLabels()
+        for name in ("method", "scope", "covariance", "normalize", "start", "preset"):
+            selector = getattr(self.ui, f"{name}Selector")
+            for i in range(selector.count):
+                choice = selector.itemText(i)
+                selector.setItemText(i, labels.get(choice, choice))
+
+    # Buttons
+
+    def onApply(self, checked: bool = False) -> None:
+        """Run, or cancel the run."""
+        if self._run:
+            self._cancel()
+            return
+        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")):
+            try:
+                self._apply()
+            except Cancelled as cancelled:
+                self._tell(str(cancelled))
+            except Exception as error:
+                self._tell(str(error))
+                raise
+
+    def _apply(self) -> None:
+        node = self._parameterNode
+        self._run = Run(self._showProgress)
+        self._showRunning(True)
+        try:
+            self._tell(_("Loading PyTorch…"))
+            slicer.app.processEvents()
+            dependencies.ensure()
+            request = choices.request(node)
+            self._tell(request["settings"].to_json())
+            output = self.logic.process(
+                **request, progress=self._run.progress, heartbeat=self._run.heartbeat
+            )
+            node.output = output
+            if node.show3D:
+                output.CreateClosedSurfaceRepresentation()
+            self._tell(texts.summary(outputs.recordOf(output)))
+        finally:
+            self._run = None
+            self._showRunning(False)
+        self.onShowResult()
+
+    def _cancel(self) -> None:
+        if self._run:
+            self._run.cancel()
+
+    def onLoadSample(self, checked: bool = False) -> None:
+        """Load the synthetic heart and select it."""
+        with slicer.util.tryWithErrorDisplay(_("The sample could not be made."), waitCursor=True):
+            lge, t2, bssfp, region, _truth = sampledata.loadSample()
+            node = self._parameterNode
+            with slicer.util.NodeModify(node):
+                node.lge, node.t2, node.bssfp, node.others = lge, t2, bssfp, []
+                node.region = region
+
+    def onResample(self, checked: bool = False) -> None:
+        """Replace the images on other grids by copies on that of the first."""
+        with slicer.util.tryWithErrorDisplay(_("Resampling failed."), waitCursor=True):
+            choices.resampleDiffering(self._parameterNode)
+
+    def onInstall(self, checked: bool = False) -> None:
+        """Install what is missing."""
+        with slicer.util.tryWithErrorDisplay(_("The installation failed.")):
+            dependencies.ensure()
+        self._showTorch()
+
+    def onPaper(self, checked: bool = False) -> None:
+        """Set the advanced values to those of the paper."""
+        node = self._parameterNode
+        writeSettings(node, Settings.paper(node.method, classes=node.classes))
+
+    def onDefaults(self, checked: bool = False) -> None:
+        """Set the advanced values to their defaults."""
+        node = self._parameterNode
+        writeSettings(node, Settings(method=node.method, classes=node.classes))
+
+    def onShowResult(self, checked: bool = False) -> None:
+        """Show the table and a plot of the output segmentation."""
+        outputs.show(self._parameterNode.output)
+
+    # What the panel says
+
+    def _tell(self, text: str) -> None:
+        if not self._closed:
+            self.ui.statusLabel.text = text.splitlines()[0] if text.strip() else ""
+            self.ui.logEdit.appendPlainText(text)
+
+    def _showRunning(self, running: bool) -> None:
+        if self._closed:
+            return
+        self.ui.applyButton.text = _("Cancel") if running else _("Apply")
+        self.ui.progressBar.setVisible(running)
+        self.ui.progressBar.value = 0
+        if running:
+            self.ui.applyButton.toolTip = _("End the run; nothing will be changed.")
+        else:
+            self._showTorch()
+            self.update()
+
+    def _showProgress(self, event: Any, secondsLeft: float) -> None:
+        self.ui.progressBar.value = int(1000 * event.fraction)
+        self.ui.statusLabel.text = texts.progressText(event, secondsLeft)
+
+    def _showTorch(self) -> None:
+        self.ui.torchLabel.text = dependencies.torchStatus()
+        self.ui.installButton.setVisible(bool(dependencies.missing()))
+
+
+class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
+    """What the module does, with or without its panel."""
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
+        loadTerminology()
+
+    def getParameterNode(self) -> DeepGMMSegmentationParameterNode:
+        """Return the scene's parameter node, wrapped once."""
+        node = super().getParameterNode()
+        if self._parameterNode is None or self._parameterNode.parameterNode is not node:
+            self._parameterNode = DeepGMMSegmentationParameterNode(node)
+        return self._parameterNode
+
+    def process(
+        self,
+        volumes: Sequence[vtkMRMLScalarVolumeNode],
+        region: Any,
+        segment: str = "",
+        *,
+        settings: Optional[Settings] = None,
+        roles: Optional[Sequence[str]] = None,
+        tissues: Optional[Sequence[Tissue]] = None,
+        output: Optional[vtkMRMLSegmentationNode] = None,
+        probabilityMaps: bool = False,
+        progress: Optional[Callable[[Any], None]] = None,
+        heartbeat: Optional[Callable[[], None]] = None,
+    ) -> vtkMRMLSegmentationNode:
+        """Divide a region of aligned volumes into tissues.
+
+        Parameters
+        ----------
+        volumes : sequence of vtkMRMLScalarVolumeNode
+            On one grid; that of the first is the result's.
+        region : vtkMRMLSegmentationNode, LabelMapVolumeNode, MarkupsClosedCurveNode, MarkupsROINode
+            Where to look.
+        segment : str
+            Name or ID of the segment, where the region is a segmentation of several.
+        settings : Settings, optional
+            The method and its choices; by default ``Settings()``.
+        roles : sequence of str, optional
+            What the sequences are; by default LGE, T2 or bSSFP where a volume's name says so,
+            else that name.
+        tissues : sequence of Tissue, optional
+            Names and colors of the classes; by default those that the result gives.
+        output : vtkMRMLSegmentationNode, optional
+            A segmentation whose content is replaced; by default a new one.
+        probabilityMaps : bool
+            Whether to add the probability maps as volumes.
+        progress, heartbeat : callable, optional
+            As in `DeepGMMSegmentationLib.segment`; either may raise `Cancelled`.
+
+        Returns
+        -------
+        vtkMRMLSegmentationNode
+            With the result's table, charts and maps as node references.
+
+        Raises
+        ------
+        InvalidInput, OutOfMemory, Cancelled
+            As the library does. The scene is then as it was before.
+        """
+        checkVolumes(volumes)
+        if output is not None and output is region:
+            raise InvalidInput(
+                _("{name} is both region and output; choose another output.").format(
+                    name=output.GetName()
+                )
+            )
+        images, inside = arrays(volumes), regionArray(region, segment, volumes[0])
+        names = [volume.GetName() for volume in volumes]
+        name = _("{region} tissues").format(region=regionName(region, segment))
+        nodes = [*volumes, region, *([] if output is None else [output])]
+
+        def alive() -> None:
+            if heartbeat:
+                heartbeat()
+            for node in nodes:
+                if not slicer.mrmlScene.IsNodePresent(node):
+                    raise InvalidInput(
+                        _("{name} was deleted during the run; nothing was changed.").format(
+                            name=node.GetName()
+                        )
+                    )
+
+        def report(event: Any) -> None:
+            if progress:
+                progress(event)
+            alive()
+
+        result = library.segment(
+            images,
+            inside,
+            settings,
+            spacing=spacing(volumes[0]),
+            roles=roles or [roleOf(each) or each for each in names],
+            progress=report,
+            heartbeat=alive,
+        )
+        alive()
+        tissues = tissues or [tissue(each, i) for i, each in enumerate(result.tissues)]
+        return outputs.addResult(result, tissues, volumes, images, name, output, probabilityMaps)

@@ -1,0 +1,1 @@
+"""The parts of the Slicer module that the file DeepGMMSegmentation.py puts together."""

@@ -1,0 +1,121 @@
+"""Links between the panel's widgets and its parameters that Slicer's wrapper does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ctk
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import GuiConnector, parameterNodeGuiConnector
+
+VolumeList = list[slicer.vtkMRMLScalarVolumeNode]
+TissueList = list[tuple[str, str]]  # name and "#rrggbb" of every class
+
+
+class _Connector(GuiConnector):
+    """What all of these share: one type of widget, one of parameter, one signal."""
+
+    widgetType: Any
+    datatype: Any
+    signal: str
+
+    @classmethod
+    def canRepresent(cls, widget: Any, datatype: Any) -> bool:
+        return type(widget) is cls.widgetType and datatype == cls.datatype
+
+    @classmethod
+    def create(cls, widget: Any, datatype: Any) -> Any:
+        return cls(widget) if cls.canRepresent(widget, datatype) else None
+
+    def __init__(self, widget: Any) -> None:
+        super().__init__()
+        self._widget = widget
+
+    def widget(self) -> Any:
+        return self._widget
+
+    def _connect(self) -> None:
+        self._widget.connect(self.signal, self.changed)
+
+    def _disconnect(self) -> None:
+        self._widget.disconnect(self.signal, self.changed)
+
+
+@parameterNodeGuiConnector
+class CheckedVolumes(_Connector):
+    widgetType = slicer.qMRMLCheckableNodeComboBox
+    datatype = VolumeList
+    signal = "checkedNodesChanged()"
+
+    def read(self) -> VolumeList:
+        return list(self._widget.checkedNodes())
+
+    def write(self, value: VolumeList) -> None:
+        for node in set(self._widget.checkedNodes()) - set(value):
+            self._widget.setCheckState(node, qt.Qt.Unchecked)
+        for node in value:
+            self._widget.setCheckState(node, qt.Qt.Checked)
+
+
+@parameterNodeGuiConnector
+class SelectedSegment(_Connector):
+    """The ID of a segment; the segmentation itself is chosen by another selector."""
+
+    widgetType = slicer.qMRMLSegmentSelectorWidget
+    datatype = str
+    signal = "currentSegmentChanged(QString)"
+
+    def changed(self, *_segment: str) -> None:
+        super().changed()
+
+    def read(self) -> str:
+        return self._widget.currentSegmentID()
+
+    def write(self, value: str) -> None:
+        if value != self._widget.currentSegmentID():
+            self._widget.setCurrentSegmentID(value)
+
+
+@parameterNodeGuiConnector
+class TissueTable(_Connector):
+    """A row per class: its name, and a button that shows and changes its colour."""
+
+    widgetType = qt.QTableWidget
+    datatype = TissueList
+    signal = "cellChanged(int,int)"
+
+    def __init__(self, widget: Any) -> None:
+        super().__init__(widget)
+        widget.setRowCount(0)  # the colour buttons of an earlier connector report to that one
+
+    def changed(self, *_cell: int) -> None:
+        super().changed()
+
+    def read(self) -> TissueList:
+        table = self._widget
+        return [
+            (table.item(row, 0).text(), table.cellWidget(row, 1).color.name())
+            for row in range(table.rowCount)
+        ]
+
+    def write(self, value: TissueList) -> None:
+        if value == self.read():
+            return
+        table = self._widget
+        blocked = table.blockSignals(True)
+        table.setRowCount(len(value))
+        for row, (name, color) in enumerate(value):
+            table.setItem(row, 0, qt.QTableWidgetItem(name))
+            button = table.cellWidget(row, 1)
+            if button is None:
+                button = ctk.ctkColorPickerButton()
+                button.displayColorName = False
+                button.toolTip = _("Choose the tissue's colour.")
+                button.connect("colorChanged(QColor)", self.changed)
+                table.setCellWidget(row, 1, button)
+            buttonBlocked = button.blockSignals(True)
+            button.setColor(qt.QColor(color))
+            button.blockSignals(buttonBlocked)
+        table.blockSignals(blocked)

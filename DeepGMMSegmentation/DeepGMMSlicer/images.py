@@ -1,0 +1,137 @@
+"""Volumes as the library wants them: which is which, on one grid, as arrays."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from DeepGMMSegmentationLib.errors import InvalidInput
+
+# What sequences are called in the names of volumes and files; T2* and T2 maps are other things.
+NAMES = {
+    "LGE": r"LGE|DE|late|PSIR|delayed",
+    "T2": r"T2(?![*]|[ _-]?(?:star|map))w?|STIR",
+    "bSSFP": r"b?SSFP|C0|cine|TrueFISP|FIESTA",
+}
+
+
+def roleOf(name: str) -> Optional[str]:
+    """Return LGE, T2 or bSSFP where the name says so, else None."""
+    for role, pattern in NAMES.items():
+        if re.search(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", name, re.IGNORECASE):
+            return role
+    return None
+
+
+def checkVolumes(volumes: Sequence[Any]) -> None:
+    """Refuse what is no image of one value per voxel, or not on the first image's grid.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the volume, what is wrong with it and what to do.
+    """
+    if not volumes:
+        raise InvalidInput(_("There is no image; select at least one volume."))
+    for volume in volumes:
+        name = volume.GetName()
+        if not isinstance(volume, slicer.vtkMRMLScalarVolumeNode):
+            raise InvalidInput(
+                _("{name} is not a volume; select a scalar volume (of a sequence, one frame).")
+                .format(name=name)
+            )  # fmt: skip
+        image = volume.GetImageData()
+        if image is None or image.GetPointData().GetScalars() is None:
+            raise InvalidInput(_("{name} holds no image; load it again.").format(name=name))
+        if image.GetNumberOfScalarComponents() != 1:
+            raise InvalidInput(
+                _("{name} has several values per voxel; select a scalar volume.").format(name=name)
+            )
+        transform = volume.GetParentTransformNode()
+        if transform is not None and not transform.IsTransformToWorldLinear():
+            raise InvalidInput(
+                _("{name} is under a transform that bends it; harden the transform.")
+                .format(name=name)
+            )  # fmt: skip
+    if len(set(volumes)) < len(volumes):
+        raise InvalidInput(_("A volume is selected twice; select each once."))
+    for volume in volumes[1:]:
+        difference = gridDifference(volume, volumes[0])
+        if difference:
+            raise InvalidInput(
+                _("{name} lies on another grid than {reference} ({difference}); resample it.")
+                .format(name=volume.GetName(), reference=volumes[0].GetName(), difference=difference)
+            )  # fmt: skip
+
+
+def gridDifference(volume: Any, reference: Any) -> str:
+    """Return in words how the grids of two volumes differ in the world, or an empty text."""
+    one, other = orientedImage(volume), orientedImage(reference)
+    if one.GetDimensions() != other.GetDimensions():
+        sizes = ("×".join(str(n) for n in image.GetDimensions()) for image in (one, other))
+        return _("{one} voxels, not {other}").format(**dict(zip(("one", "other"), sizes)))
+    for what, method in (
+        (_("spacing"), "GetSpacing"),
+        (_("origin"), "GetOrigin"),
+        (_("direction"), "GetDirectionMatrix"),
+    ):
+        values = [_numbers(getattr(image, method)()) for image in (one, other)]
+        if not all(math.isclose(a, b, abs_tol=1e-3) for a, b in zip(*values)):
+            texts = (", ".join(f"{value:.4g}" for value in row) for row in values)
+            return _("{what} {one}, not {other}").format(
+                what=what, **dict(zip(("one", "other"), texts))
+            )
+    return ""
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, vtk.vtkMatrix3x3):
+        return [value.GetElement(row, column) for row in range(3) for column in range(3)]
+    return list(value)
+
+
+def orientedImage(volume: Any) -> Any:
+    """Return a copy of the volume's image with its place in the world, transforms included."""
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    image = logic.CreateOrientedImageDataFromVolumeNode(volume)
+    image.UnRegister(None)  # created for us
+    return image
+
+
+def resampledImage(image: Any, reference: Any, linear: bool = False) -> Any:
+    """Return an oriented image on the grid of the reference volume; 0 outside."""
+    result = slicer.vtkOrientedImageData()
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        image, orientedImage(reference), result, linear
+    )
+    return result
+
+
+def resampleVolume(volume: Any, reference: Any) -> Any:
+    """Add a copy of the volume on the reference's grid to the scene, linearly interpolated."""
+    name = slicer.mrmlScene.GenerateUniqueName(
+        _("{name} (resampled)").format(name=volume.GetName())
+    )
+    image = resampledImage(orientedImage(volume), reference, linear=True)
+    copy = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.vtkSlicerSegmentationsModuleLogic.CopyOrientedImageDataToVolumeNode(image, copy)
+    copy.CreateDefaultDisplayNodes()
+    copy.GetDisplayNode().CopyContent(volume.GetDisplayNode()) if volume.GetDisplayNode() else None
+    return copy
+
+
+def arrays(volumes: Sequence[Any]) -> np.ndarray:
+    """Return the volumes as one array of shape ``(M, Z, Y, X)``, copied."""
+    return np.stack([slicer.util.arrayFromVolume(volume) for volume in volumes])
+
+
+def spacing(volume: Any) -> tuple[float, ...]:
+    """Return millimetres per voxel in array order."""
+    return tuple(reversed(volume.GetSpacing()))

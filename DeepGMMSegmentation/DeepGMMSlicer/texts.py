@@ -1,0 +1,64 @@
+"""What the settings' choices are called in the panel, and when to use each method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slicer.i18n import tr as _
+
+
+def choiceLabels() -> dict[str, str]:
+    """Return the words for the choices of `Settings`; a choice that is missing is its own word."""
+    return {
+        "slice": _("one per slice"),
+        "volume": _("one for the whole stack"),
+        "diag": _("independent"),
+        "full": _("correlated"),
+        "roi": _("the region"),
+        "image": _("the cropped image"),
+        "kmeans": _("k-means"),
+        "random": _("random"),
+        "prior": _("the preset's intensities"),
+        "Myocardial infarction": _("Myocardial infarction"),
+        "Blood and myocardium": _("Blood and myocardium"),
+        "Unnamed classes": _("Unnamed classes"),
+    }
+
+
+def methodDescription(method: str) -> str:
+    """Return in a sentence when to use a method."""
+    return {
+        "GMM": _("Gaussian mixture: the fastest, for tissues that differ clearly in intensity."),
+        "SVGMM": _("Every voxel has its own tissue proportions: fast, and the one to begin with."),
+        "deepG": _("GMM with a network that sees shapes: for noisy images, where time allows."),
+        "deepSVG": _("SVGMM with a network that sees shapes: the paper's best, and the slowest."),
+    }[method]
+
+
+def progressText(event: Any, secondsLeft: float) -> str:
+    """Return the status line of a run."""
+    return _(
+        "{stage}: iteration {iteration} of at most {limit}, NLL {nll}, {device}, "
+        "at most {seconds} s left"
+    ).format(
+        stage=event.stage,
+        iteration=event.iteration,
+        limit=event.limit,
+        nll=f"{event.nll:.4f}",
+        device=event.device,
+        seconds=f"{secondsLeft:.0f}",
+    )
+
+
+def summary(record: dict[str, Any]) -> str:
+    """Return what the log says of a finished run, the first line being the status line."""
+    end = _("converged") if record["converged"] else _("not converged")
+    first = _("{method} on {device}: {iterations} iterations, {end}, NLL {nll}, {seconds} s").format(
+        method=record["settings"]["method"],
+        device=record["device"],
+        iterations=record["iterations"],
+        end=end,
+        nll=f"{record['history'][-1]:.4f}",
+        seconds=f"{record['seconds']:.1f}",
+    )
+    return "\n".join([first, *record["notes"]])
