@@ -135,7 +135,7 @@ def segment(args: argparse.Namespace) -> None:
     from .folders import check_folder
     from .outputs import OUTPUTS
     from .roles import file_roles
-    from .tables import summary
+    from .terminal import overview
 
     settings = chosen_settings(args)
     roles = args.roles or file_roles(args.images)
@@ -151,7 +151,7 @@ def segment(args: argparse.Namespace) -> None:
         force=args.force,
         probabilities=args.probabilities,
     )
-    _say(summary(result))
+    _say(overview(result))
     _say(f"Written to {args.out}; open segmentation.seg.nrrd in 3D Slicer, or figure.png.")
 
 
@@ -163,7 +163,7 @@ def demo(args: argparse.Namespace) -> None:
     from .files import write_image
     from .folders import whole_folder
     from .sample import heart
-    from .tables import dice_table, summary
+    from .terminal import dice_table, overview
 
     settings = chosen_settings(args)
     drawn = heart(settings.seed)
@@ -184,7 +184,7 @@ def demo(args: argparse.Namespace) -> None:
             new / "result",
             probabilities=args.probabilities,
         )
-    _say(summary(result))
+    _say(overview(result))
     matched = result.naming is None
     how = "matched to the truth afterwards, for they have no names" if matched else "by name"
     _say(f"Dice against the truth of this synthetic heart (drawn, not a patient's), classes {how}:")
@@ -203,7 +203,7 @@ def demo(args: argparse.Namespace) -> None:
 def evaluate(args: argparse.Namespace) -> None:
     """Run ``deepgmm evaluate``."""
     from .files import read_labels, segments
-    from .tables import dice_table
+    from .terminal import dice_table
 
     labels, image = read_labels(args.labels)
     truth, truth_image = read_labels(args.truth, image, args.resample)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
+from .histogram import histogram
 from .result import Result
 from .tissues import tissue
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 COLUMNS = 4  # the most sequences side by side
 MARGIN = 10.0  # mm of image shown around the region
-BINS = 60
 DARK = "#202020"  # a ground on which all tissue colours stand out
 
 
@@ -27,8 +27,8 @@ def figure(
     """Draw the middle slice of the region, and an overview of the stack.
 
     Each sequence is shown with the outlines of the tissues and, below it, the histogram of its
-    intensities with the fitted components. The last column shows the labels as an overlay, and
-    the legend.
+    intensities in the whole region with the fitted components. The last column shows the labels
+    as an overlay, and the legend.
 
     Parameters
     ----------
@@ -53,7 +53,6 @@ def figure(
     ]
     region = np.flatnonzero(labels.any(axis=(1, 2)))
     z = int(region[len(region) // 2])
-    mixture = next(b for b, slices in enumerate(result.slices) if z in slices)
     crop = _crop(labels, result.spacing, direction)
     aspect = result.spacing[-2] / result.spacing[-1]
 
@@ -69,7 +68,7 @@ def figure(
         axes = picture.add_subplot(grid[2 * band, column])
         _show(axes, images[m, z][crop], aspect, f"{role}, slice {z + 1} of {len(labels)}")
         _outline(axes, labels[z][crop], colors)
-        _histogram(picture.add_subplot(grid[2 * band + 1, column]), result, images, m, mixture)
+        _histogram(picture.add_subplot(grid[2 * band + 1, column]), result, images[m], m)
     axes = picture.add_subplot(grid[0, columns])
     _show(axes, images[0, z][crop], aspect, f"Labels on {result.roles[0]}")
     _overlay(axes, labels[z][crop], colors)
@@ -132,39 +131,19 @@ def _overlay(axes: Axes, labels: np.ndarray, colors: Sequence[tuple[float, ...]]
     axes.imshow(table[labels], aspect=axes.get_aspect(), interpolation="nearest")
 
 
-def _histogram(axes: Axes, result: Result, images: np.ndarray, m: int, mixture: int) -> None:
-    """Draw sequence m's intensities in the slices of a mixture, with the mixture's components."""
-    from scipy import stats
-
-    slices = list(result.slices[mixture])
-    region = result.labels.reshape(images.shape[1:])[slices] > 0
-    intensities = images[m, slices][region]
-    low, high = np.percentile(intensities, (0.2, 99.8))
-    step = (high - low) / BINS
-    if np.issubdtype(intensities.dtype, np.integer):
-        # Bins of unlike numbers of whole intensities would look like a comb.
-        step, low = math.ceil(step), low - 0.5
-    edges = np.arange(low, high + step, step)
-    counts, _ = np.histogram(intensities, edges)
-    density = counts / (len(intensities) * step)
-
-    x = np.linspace(edges[0], edges[-1], 500)
+def _histogram(axes: Axes, result: Result, image: np.ndarray, m: int) -> None:
+    """Draw the intensities of sequence m in the region, with the fitted components."""
+    drawn = histogram(result, image, m)
+    half = (drawn.intensity[1] - drawn.intensity[0]) / 2
+    edges = np.append(drawn.intensity - half, drawn.intensity[-1] + half)
     axes.set_facecolor(DARK)
-    axes.stairs(density, edges, fill=True, color="0.45")
-    total = np.zeros_like(x)
-    freedom = result.settings.degrees_of_freedom
+    axes.stairs(drawn.region, edges, fill=True, color="0.45")
     for k, name in enumerate(result.tissues):
-        location = result.means[mixture, k, m]
-        scale = math.sqrt(result.covariances[mixture, k, m, m])
-        # One sequence's share of a multivariate normal (or t) is a normal (or t) again.
-        shape = (
-            stats.norm(location, scale) if freedom is None else stats.t(freedom, location, scale)
-        )
-        component = result.proportions[mixture, k] * shape.pdf(x)
-        axes.plot(x, component, color=np.divide(tissue(name, k).color, 255), linewidth=1.6)
-        total += component
-    axes.plot(x, total, color="white", linestyle="--", linewidth=1.2)
-    axes.set_ylim(0, 1.25 * density.max())
+        color = np.divide(tissue(name, k).color, 255)
+        axes.plot(drawn.intensity, drawn.components[k], color=color, linewidth=1.6)
+    axes.plot(drawn.intensity, drawn.mixture, color="white", linestyle="--", linewidth=1.2)
+    # A component that is narrower than a bin may not dwarf the rest.
+    axes.set_ylim(0, 1.25 * drawn.region.max())
     axes.set_xlim(edges[0], edges[-1])
     axes.set_xlabel(f"{result.roles[m]} intensity", fontsize=9)
     axes.set_ylabel("Density", fontsize=9)

@@ -265,29 +265,22 @@ def test_a_read_only_folder_is_refused(written, name):
 # --- The figure ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scope", ["slice", "volume"])
-def test_the_figure_shows_the_mixture_of_its_slice(scope):
-    result, images, reference, _ = case(scope)
+def test_the_figure_shows_every_sequence_with_its_fit():
+    result, images, reference, _ = case()
     axes = figure(result, images, reference.GetDirection()).axes
-    shown = {each.get_title(): each for each in axes}
-    assert {"LGE, slice 4 of 5", "T2, slice 4 of 5", "Labels on LGE"} <= set(shown)
+    shown = {each.get_title() for each in axes}
+    assert {"LGE, slice 4 of 5", "T2, slice 4 of 5", "Labels on LGE"} <= shown
 
-    mixture = next(b for b, slices in enumerate(result.slices) if 3 in slices)
-    histogram = next(each for each in axes if each.get_xlabel() == "T2 intensity")
-    *components, total = histogram.get_lines()
+    drawn = next(each for each in axes if each.get_xlabel() == "T2 intensity")
+    *components, total = drawn.get_lines()
     for k, line in enumerate(components):
         x, y = line.get_data()
-        density = stats.norm.pdf(
-            x, result.means[mixture, k, 1], result.covariances[mixture, k, 1, 1] ** 0.5
-        )
-        assert np.allclose(y, result.proportions[mixture, k] * density)
+        density = stats.norm.pdf(x, result.means[0, k, 1], result.covariances[0, k, 1, 1] ** 0.5)
+        assert np.allclose(y, result.proportions[0, k] * density)
         assert np.allclose(line.get_color(), np.divide(TISSUES[TISSUE_NAMES[k]].color, 255))
     assert np.allclose(total.get_ydata(), sum(line.get_ydata() for line in components))
-
-    # The area of the bars that are in range is the part of the intensities that is.
-    bars = histogram.patches[0].get_data()
-    voxels = images[1][list(result.slices[mixture])]
-    voxels = voxels[result.labels[list(result.slices[mixture])] > 0]
+    bars = drawn.patches[0].get_data()
+    voxels = images[1][result.labels > 0]
     counts, _ = np.histogram(voxels, bars.edges)
     assert np.allclose(bars.values * np.diff(bars.edges), counts / len(voxels))
 
