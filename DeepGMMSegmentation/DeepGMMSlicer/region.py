@@ -38,8 +38,11 @@ def regionArray(region: Any, segment: str, reference: Any) -> np.ndarray:
     """
     if region is None:
         raise InvalidInput(_("There is no region; select a segment, a label map or a markup."))
+    label = None
     if isinstance(region, slicer.vtkMRMLSegmentationNode):
         image = resampledImage(_segmentImage(region, segment), reference)
+        # Segments that do not overlap share a label map.
+        label = region.GetSegmentation().GetSegment(segmentId(region, segment)).GetLabelValue()
     elif isinstance(region, slicer.vtkMRMLLabelMapVolumeNode):
         if region.GetImageData() is None:
             raise InvalidInput(_("{name} holds no image; load it again.").format(name=region.GetName()))
@@ -54,7 +57,8 @@ def regionArray(region: Any, segment: str, reference: Any) -> np.ndarray:
               "an ROI markup.").format(name=region.GetName())
         )  # fmt: skip
     shape = tuple(reversed(reference.GetImageData().GetDimensions()))
-    inside = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape) != 0
+    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)
+    inside = values != 0 if label is None else values == label
     if not inside.any():
         raise InvalidInput(
             _("The region {name} is empty or lies outside {image}; draw it on that image.").format(

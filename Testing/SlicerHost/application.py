@@ -106,7 +106,9 @@ class ModuleWidget(slicer.qMRMLWidget):
 
     isEntered = Property(bool, lambda self: self._entered)
 
-    def build(self, cls):
+    def reload(self):
+        """Make the panel, from what its module is now."""
+        cls = getattr(importlib.import_module(self._module.name), f"{self._module.name}Widget")
         self._self = cls(self)
         setattr(slicer.modules, cls.__name__, self._self)
         self._self.setup()
@@ -137,8 +139,7 @@ class ScriptedModule:
     def widgetRepresentation(self):
         if self._widget is None:
             self._widget = ModuleWidget(self)
-            module = importlib.import_module(self.name)
-            self._widget.build(getattr(module, f"{self.name}Widget"))
+            self._widget.reload()
         return self._widget
 
 

@@ -18,16 +18,22 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 @functools.lru_cache(maxsize=None)
 def _properties(cls):
     meta = cls.staticMetaObject
-    names = {meta.property(i).name() for i in range(meta.propertyCount())}
-    return names - {"sizeHint", "minimumSizeHint"}  # which PySide6 looks up as methods while asked
+    return {meta.property(i).name() for i in range(meta.propertyCount())}
+
+
+_asked = set()  # (object, property) being read: meanwhile PySide6 looks for a method of that name
 
 
 class PythonQtObject:
     """A Qt object that answers as PythonQt's do."""
 
     def __getattribute__(self, name):
-        if name[:1] != "_" and name in _properties(type(self)):
-            return QtCore.QObject.property(self, name)
+        if name[:1] != "_" and name in _properties(type(self)) and (id(self), name) not in _asked:
+            _asked.add((id(self), name))
+            try:
+                return QtCore.QObject.property(self, name)
+            finally:
+                _asked.discard((id(self), name))
         if name in ("connect", "disconnect"):  # static in PySide6, and called by its own signals
 
             def link(*arguments):
