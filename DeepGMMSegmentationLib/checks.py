@@ -15,11 +15,14 @@ from .measures import mask, sizes
 from .result import Result
 
 SMALL = 1.0  # percent of the region
+AGREEMENT = 0.7  # mean pairwise Dice over restarts
 ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
 
 
 def warnings(result: Result, images: Optional[np.ndarray] = None) -> list[str]:
     """Return what looks wrong, one sentence each with what to do; empty when nothing does.
+
+    Slices are counted from 1 in the sentences, as in the pictures.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ def warnings(result: Result, images: Optional[np.ndarray] = None) -> list[str]:
     images : ndarray, shape ``(M, *result.labels.shape)``, optional
         The sequences; without them their alignment is not checked.
     """
-    found = [*_small(result), *_names(result), *_alike(result)]
+    found = [*_small(result), *_names(result), *_alike(result), *_disagreeing(result)]
     if not result.converged:
         found.append(
             f"The fit had not converged after {result.iterations} iterations; "
@@ -92,14 +95,25 @@ def _alike(result: Result) -> list[str]:
             < ONE_DEVIATION
         ]
         if where:
-            slices = sorted(z for b in where for z in result.slices[b])
-            place = "" if len(where) == mixtures else f" in slices {', '.join(map(str, slices))}"
+            numbers = ", ".join(
+                str(z + 1) for z in sorted(z for b in where for z in result.slices[b])
+            )
+            place = "" if len(where) == mixtures else f" in slices {numbers}"
             found.append(
                 f"“{result.tissues[i]}” and “{result.tissues[j]}” look alike{place}: their "
                 "components are closer than one deviation; use fewer classes, a prior, or one more "
                 "sequence that tells them apart."
             )
     return found
+
+
+def _disagreeing(result: Result) -> list[str]:
+    return [
+        f"Restarts do not agree on “{tissue}” (mean Dice {dice:.2f}); "
+        "start from a prior, or use fewer classes."
+        for tissue, dice in zip(result.tissues, result.agreement or ())
+        if dice < AGREEMENT
+    ]
 
 
 def _not_subendocardial(result: Result) -> list[str]:

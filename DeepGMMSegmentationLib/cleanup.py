@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+from scipy import ndimage
 
 from .errors import InvalidInput
 from .measures import label_image
+from .result import Result
+
+
+def clean(result: Result, min_area: float) -> Result:
+    """Return a result whose labels have no islands below `min_area` mm², and a note of how many.
+
+    Probabilities, and what is computed from them, stay as they were fitted. Parameters and errors
+    as in `remove_islands`.
+    """
+    labels, count = remove_islands(result.labels, result.spacing, min_area)
+    note = f"{count} islands below {min_area:g} mm² were given to the tissue around them."
+    return replace(result, labels=labels, notes=(*result.notes, note))
 
 
 def remove_islands(
@@ -52,7 +66,24 @@ def remove_islands(
 
 
 def _clean(plane: np.ndarray, spacing: Sequence[float], min_area: float) -> tuple[np.ndarray, int]:
-    islands = np.zeros(plane.shape, np.uint32)  # 0, or the number of the island
+    islands = _islands(plane, spacing, min_area)
+    result = plane.copy()
+    for island, (rows, columns) in enumerate(ndimage.find_objects(islands), start=1):
+        box = np.s_[
+            max(rows.start - 1, 0) : rows.stop + 1, max(columns.start - 1, 0) : columns.stop + 1
+        ]
+        here, labels = islands[box] == island, plane[box]
+        touching = ndimage.binary_dilation(here, np.ones((3, 3))) & ~here & (labels > 0)
+        around = labels[touching & (islands[box] == 0)]
+        if not around.size:
+            around = labels[touching]
+        result[box][here] = np.bincount(around).argmax() if around.size else 0
+    return result, int(islands.max())
+
+
+def _islands(plane: np.ndarray, spacing: Sequence[float], min_area: float) -> np.ndarray:
+    """Return the number of the small island, from 1, that each pixel is in; 0 in none."""
+    islands = np.zeros(plane.shape, int)
     count = 0
     statistics = sitk.LabelShapeStatisticsImageFilter()
     statistics.ComputePerimeterOff()
@@ -60,20 +91,9 @@ def _clean(plane: np.ndarray, spacing: Sequence[float], min_area: float) -> tupl
         image = label_image((plane == tissue).astype(np.uint8), 1, spacing)
         parts = sitk.ConnectedComponent(image, True)
         statistics.Execute(parts)
-        number = sitk.GetArrayViewFromImage(parts)
-        for part in statistics.GetLabels():
-            if statistics.GetPhysicalSize(part) < min_area:
-                count += 1
-                islands[number == part] = count
-    result = plane.copy()
-    for island in range(1, count + 1):
-        here = islands == island
-        touching = sitk.GetArrayFromImage(
-            sitk.BinaryDilate(sitk.GetImageFromArray(here.astype(np.uint8)), [1, 1], sitk.sitkBox)
-        ).astype(bool)
-        touching &= ~here & (plane > 0)
-        around = plane[touching & (islands == 0)]
-        if not around.size:
-            around = plane[touching]
-        result[here] = np.bincount(around).argmax() if around.size else 0
-    return result, count
+        small = [p for p in statistics.GetLabels() if statistics.GetPhysicalSize(p) < min_area]
+        numbers = np.zeros(statistics.GetNumberOfLabels() + 1, int)
+        numbers[small] = np.arange(count + 1, count + 1 + len(small))
+        islands += numbers[sitk.GetArrayViewFromImage(parts)]
+        count += len(small)
+    return islands

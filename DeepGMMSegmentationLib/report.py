@@ -195,19 +195,19 @@ def _slices(slices: Sequence[Infarct]) -> str:
     if not slices:
         return ""
     parts = [[part.myocardium, part.infarct, part.no_reflow, part.area_at_risk] for part in slices]
-    header = ["Slice (index from 0)", "Myocardium g", "Infarct g", "Infarct %"]
+    header = ["Slice", "Myocardium g", "Infarct g", "Infarct %"]
     header += ["No-reflow g", "Area at risk g", "Salvage index"]
     lines = []
     for part, (myocardium, lost, no_reflow, risk) in zip(slices, parts):
         lines.append(
             [
-                str(part.slice),
+                str(part.slice + 1),
                 _grams(myocardium),
                 _grams(lost),
                 _number(lost.percent_of_myocardium) if lost else NONE,
                 _grams(no_reflow),
                 _grams(risk),
-                NONE if part.salvage_index is None else f"{part.salvage_index:.2f}",
+                _number(part.salvage_index, 2),
             ]
         )
     return f"<h2>Slice by slice</h2>{_table(header, lines)}"
@@ -218,7 +218,7 @@ def _certainty(measures: Measures, result: Result) -> str:
     if measures.agreement is not None:
         header = ["Tissue", "Mean pairwise Dice over restarts"]
         pairs = zip(measures.tissues, measures.agreement)
-        text += _table(header, [[escape(name), f"{dice:.2f}"] for name, dice in pairs])
+        text += _table(header, [[escape(name), _number(dice, 2)] for name, dice in pairs])
     stack = result.probabilities.reshape(len(result.tissues), -1, *result.labels.shape[-2:])
     drawn = entropy_figure(stack, (1.0, *result.spacing[-2:]))
     return text + _picture(drawn, "Bright where the classes are hard to tell apart.")
@@ -254,5 +254,5 @@ def _grams(size: Optional[TissueSize]) -> str:
     return NONE if size is None else _number(size.grams)
 
 
-def _number(value: Optional[float]) -> str:
-    return NONE if value is None else f"{value:.1f}"
+def _number(value: Optional[float], digits: int = 1) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"

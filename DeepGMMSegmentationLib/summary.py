@@ -13,7 +13,7 @@ import SimpleITK as sitk  # noqa: N813
 from .aha import Aha, aha, insertion_index
 from .checks import warnings
 from .errors import InvalidInput
-from .infarct import AREA_AT_RISK, INFARCT, Infarct, infarct, infarct_per_slice
+from .infarct import INFARCT, Infarct, infarct, infarct_per_slice
 from .measures import DENSITY, WALL, TissueSize, mask, sizes
 from .result import Result
 from .uncertainty import Volume, entropy, volume
@@ -50,7 +50,8 @@ class Measures:
     mean_entropy : float
         Over the region; 0 certain, 1 undecided.
     agreement : tuple of float or None
-        Per tissue, the mean pairwise Dice of several restarts.
+        Per tissue, the mean pairwise Dice of several restarts (None for a tissue that no restart
+        found); None after one run.
     yardsticks : tuple of Yardstick
         The infarct by n-SD and FWHM on LGE; empty where they cannot be had.
     warnings : tuple of str
@@ -71,7 +72,7 @@ class Measures:
     aha: Optional[Aha]
     volumes: tuple[Volume, ...]
     mean_entropy: float
-    agreement: Optional[tuple[float, ...]]
+    agreement: Optional[tuple[Optional[float], ...]]
     yardsticks: tuple[Yardstick, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
@@ -142,7 +143,9 @@ def measure(
             "or yardsticks; segment with a prior, or name the classes."
         )
     found, missing = _yardsticks(result, images, remote, density)
-    inside = labels > 0
+    agreement = result.agreement
+    if agreement is not None:
+        agreement = tuple(float(dice) if np.isfinite(dice) else None for dice in agreement)
     return Measures(
         case=case,
         method=result.settings.method,
@@ -155,8 +158,8 @@ def measure(
         slices=tuple(slices),
         aha=segments,
         volumes=tuple(_volumes(result)),
-        mean_entropy=float(entropy(result.probabilities)[inside].mean()),
-        agreement=result.agreement,
+        mean_entropy=float(entropy(result.probabilities)[labels > 0].mean()),
+        agreement=agreement,
         yardsticks=tuple(found),
         warnings=tuple(warnings(result, images)),
         notes=(*notes, *missing),
@@ -208,11 +211,10 @@ def _volumes(result: Result) -> list[Volume]:
     if result.labels.ndim == 2:
         return []
     maps = dict(zip(result.tissues, result.probabilities))
-    unions = {"infarct": INFARCT, "area at risk": AREA_AT_RISK}
-    needed = {"infarct": {"scar", "no-reflow"}, "area at risk": {"scar", "edema"}}
-    for name, parts in unions.items():
-        if needed[name] <= set(maps):
-            maps[name] = sum(maps[part] for part in parts if part in maps)
+    if "scar" in maps:
+        maps["infarct"] = sum(maps[part] for part in INFARCT if part in maps)
+        if "edema" in maps:
+            maps["area at risk"] = maps["infarct"] + maps["edema"]
     return [volume(name, values, result.spacing) for name, values in maps.items()]
 
 

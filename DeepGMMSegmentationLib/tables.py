@@ -61,7 +61,10 @@ def rows(record: Mapping[str, Any]) -> list[Row]:
 
 
 def case_csv(record: Mapping[str, Any]) -> str:
-    """Return the table of one case: case, section, item, quantity, unit, value."""
+    """Return the table of one case: case, section, item, quantity, unit, value.
+
+    Slices are counted from 1, as in the pictures.
+    """
     table = [
         (record["case"], row.section, row.item, row.quantity, row.unit, _text(row.value))
         for row in rows(record)
@@ -107,7 +110,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
         number = "" if segment["number"] is None else f"{segment['number']:02d} "
         yield from _fields("segment", number + segment["name"], segment)
     for part in record["slices"]:
-        yield from _infarct("slice", f"{part['slice']} ", part)
+        yield from _infarct("slice", f"{part['slice'] + 1} ", part)
     for section in ("warning", "note"):
         for text in record[f"{section}s"]:
             yield Row(section, "", "text", text)
