@@ -227,10 +227,14 @@ def _segment_files(
     probabilities: bool = False,
 ) -> Result:
     """Read, segment and write: the main job."""
+    import SimpleITK as sitk  # noqa: N813
+
     from .case import segment as segment_arrays
     from .files import read_images, read_roi
     from .outputs import write
 
+    # What of ITK's warnings matters is an error of ours, in words that say what to do.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     images, reference = read_images(paths, resample)
     roi = read_roi(roi_path, reference, segment, resample)
     with _progress_bar() as progress:

@@ -85,13 +85,15 @@ def _converter(kind: Any) -> Callable[[str], Any]:
     return convert
 
 
-def _means(text: str) -> Any:
-    return None if text == "none" else json.loads(text)
+def _rows(text: str) -> Any:
+    if text == "none":
+        return None
+    return tuple(tuple(float(value) for value in row) for row in json.loads(text))
 
 
 _METAVARS = {"means": "[[…],…]", "prior": "FILE"}
 _CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "means": _means,
+    "means": _rows,
     "prior": lambda text: None if text == "none" else Path(text),
 }
 

@@ -68,8 +68,10 @@ class Settings:
         Runs from different seeds; the one with the lowest NLL is kept, mixture by mixture.
     tolerance : float
         The run has converged when an iteration changes the mean NLL per voxel by less.
-    min_iterations, max_iterations : int
-        The fewest iterations before convergence is believed, and the most that are made.
+    min_iterations : int
+        The fewest iterations before convergence is believed.
+    max_iterations : int
+        The most iterations that are made.
     variance_floor : float
         Added to every variance, in normalised units.
     normalize : {"image", "roi"}
@@ -95,10 +97,16 @@ class Settings:
         Exponent of the prior's depth profile in the proportions. 0: none.
     degrees_of_freedom : float, optional
         Student-t components with so many degrees of freedom; None: Gaussian.
-    learning_rate, weight_decay, gradient_clip : float
-        AdamW's, and the largest gradient norm, of the deep methods.
-    filters, depth : int
-        First filters of the U-Net, and how often it halves the image.
+    learning_rate : float
+        AdamW's step size in the deep methods.
+    weight_decay : float
+        AdamW's weight decay in the deep methods.
+    gradient_clip : float
+        The largest gradient norm in the deep methods; a longer gradient is shortened to it.
+    filters : int
+        Filters of the U-Net at full resolution; they double at every halving.
+    depth : int
+        How often the U-Net halves the image.
     margin : float
         Millimetres of image around the region's bounding box, in plane, that are kept.
     """

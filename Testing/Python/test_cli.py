@@ -33,7 +33,7 @@ def run(*arguments, **options):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "2"},
         check=False,
         **options,
     )
@@ -301,6 +301,7 @@ BAD = {
     "roles": (["LGE.nii.gz", "T2.nii.gz", "--roles", "LGE"], "roles"),
     "settings": (["LGE.nii.gz", "--settings", "gone.json"], "gone.json cannot be read"),
     "means": (["LGE.nii.gz", "--means", "[[1"], "argument --means"),
+    "means of no rows": (["LGE.nii.gz", "--means", "[1, 2]"], "argument --means"),
     "output is a file": (["LGE.nii.gz", "--out", "occupied"], "occupied is a file"),
 }
 
@@ -324,6 +325,13 @@ def test_bad_input_is_one_line_and_exit_code_two(files, capsys, monkeypatch, wha
     # argparse puts its usage above the line; tqdm and its carriage returns are no line of ours.
     assert error.strip().splitlines()[-1].startswith("deepgmm")
     assert sorted(files.iterdir()) == before
+
+
+def test_a_folder_without_dicom_is_one_line(files):
+    (files / "folder").mkdir()
+    done = run("segment", "folder", "--roi", "roi.nii.gz", "--out", "out", cwd=files)
+    assert done.returncode == 2
+    assert done.stderr == "deepgmm: folder holds no DICOM series; name a folder that holds one.\n"
 
 
 def test_debug_shows_the_traceback(files):

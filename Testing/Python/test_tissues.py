@@ -68,9 +68,6 @@ def test_any_other_name_is_kept_and_gets_a_neutral_colour():
     assert tissue("Class 1", 0).color not in {each.color for each in TISSUES.values()}
 
 
-@pytest.mark.skipif(
-    not TERMINOLOGY.exists(), reason=f"needs the Slicer module's {TERMINOLOGY.name}"
-)
 def test_terminology_file_of_the_slicer_module_says_the_same():
     context = json.loads(TERMINOLOGY.read_text(encoding="utf-8"))
     entries = {
