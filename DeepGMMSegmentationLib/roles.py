@@ -9,18 +9,21 @@ from typing import Optional, Union
 
 from .errors import InvalidInput
 
-# Words that scanners and public data sets (MyoPS: DE, T2, C0) use.
-WORDS = {
-    "LGE": {"lge", "de", "late", "delayed", "psir"},
-    "T2": {"t2", "stir"},
-    "bSSFP": {"bssfp", "ssfp", "c0", "cine", "trufi", "fiesta"},
+# What scanners and public data sets (MyoPS: DE, T2, C0) call them; T2* and T2 maps are other
+# things.
+NAMES = {
+    "LGE": r"LGE|DE|late|delayed|PSIR",
+    "T2": r"T2w?(?![*]|[ _-]?(?:star|map))|STIR",
+    "bSSFP": r"b?SSFP|C0|cine|TrueFISP|TrUFI|FIESTA",
 }
 
 
 def role(name: str) -> Optional[str]:
     """Return "LGE", "T2" or "bSSFP" where a word of the name says so, else None."""
-    found = set(re.findall(r"[a-z]+\d*", name.lower()))
-    return next((role for role, words in WORDS.items() if words & found), None)
+    for role, pattern in NAMES.items():
+        if re.search(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", name, re.IGNORECASE):
+            return role
+    return None
 
 
 def file_roles(paths: Sequence[Union[str, Path]]) -> tuple[str, ...]:
