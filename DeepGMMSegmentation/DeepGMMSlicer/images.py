@@ -77,12 +77,11 @@ def gridDifference(volume: Any, reference: Any) -> str:
     if one.GetDimensions() != other.GetDimensions():
         sizes = ("×".join(str(n) for n in image.GetDimensions()) for image in (one, other))
         return _("{one} voxels, not {other}").format(**dict(zip(("one", "other"), sizes)))
-    for what, method in (
-        (_("spacing"), "GetSpacing"),
-        (_("origin"), "GetOrigin"),
-        (_("direction"), "GetDirectionMatrix"),
+    for what, values in (
+        (_("spacing"), (one.GetSpacing(), other.GetSpacing())),
+        (_("origin"), (one.GetOrigin(), other.GetOrigin())),
+        (_("direction"), (_directions(one), _directions(other))),
     ):
-        values = [_numbers(getattr(image, method)()) for image in (one, other)]
         if not all(math.isclose(a, b, abs_tol=1e-3) for a, b in zip(*values)):
             texts = (", ".join(f"{value:.4g}" for value in row) for row in values)
             return _("{what} {one}, not {other}").format(
@@ -91,10 +90,10 @@ def gridDifference(volume: Any, reference: Any) -> str:
     return ""
 
 
-def _numbers(value: Any) -> list[float]:
-    if isinstance(value, vtk.vtkMatrix3x3):
-        return [value.GetElement(row, column) for row in range(3) for column in range(3)]
-    return list(value)
+def _directions(image: Any) -> list[float]:
+    matrix = vtk.vtkMatrix4x4()
+    image.GetDirectionMatrix(matrix)
+    return [matrix.GetElement(row, column) for row in range(3) for column in range(3)]
 
 
 def orientedImage(volume: Any) -> Any:

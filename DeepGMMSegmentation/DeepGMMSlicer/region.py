@@ -105,7 +105,7 @@ def _segmentImage(region: Any, segment: str) -> Any:
     if image.IsEmpty():
         raise InvalidInput(
             _("The segment {segment} of {name} is empty; draw the region.").format(
-                name=region.GetName(), segment=segment
+                name=region.GetName(), segment=regionName(region, segment)
             )
         )
     return image

@@ -1,7 +1,3 @@
-"""The module's self-test, on real MRML and real Qt."""
+"""The module's self-test, run by pytest as Slicer's Reload and Test would."""
 
-import SlicerHost
-
-SlicerHost.start()
-
-from DeepGMMSegmentation import DeepGMMSegmentationTest  # noqa: E402, F401  collected by pytest
+from DeepGMMSegmentation import DeepGMMSegmentationTest  # noqa: F401

@@ -48,6 +48,7 @@ class Application(qt.QApplication):
         self._colors.SetMRMLScene(self._scene)
         self._colors.AddDefaultColorNodes()
         self._logic.SetColorLogic(self._colors)
+        self._logic.SetModuleLogic("Colors", self._colors)
         self._remote = slicer.vtkMRMLRemoteIOLogic()  # without it no .mrb can be read
         self._remote.SetMRMLApplicationLogic(self._logic)
         self._remote.GetCacheManager().SetRemoteCacheDirectory(tempfile.mkdtemp())

@@ -1,0 +1,239 @@
+"""The panel beyond the self-test: every choice, every button, and every way a run can end."""
+
+import json
+import sys
+import unittest
+from unittest import mock
+
+import numpy as np
+import qt
+import slicer
+import vtk
+from DeepGMMSegmentation import segmentsOf
+from DeepGMMSlicer import choices, dependencies, outputs, parameters, sampledata
+
+from DeepGMMSegmentationLib import Settings
+from DeepGMMSegmentationLib.errors import DeepGMMError
+
+ENDLESS = {"method": "deepSVG", "tolerance": 0.0, "max_iterations": 100_000}
+
+
+class PanelTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+        *self.volumes, self.region, self.truth = sampledata.loadSample()
+        self.representation = slicer.modules.deepgmmsegmentation.widgetRepresentation()
+        self.representation.enter()
+        self.node = self.panel.logic.getParameterNode()
+
+    def tearDown(self):
+        self.representation.exit()
+
+    @property
+    def panel(self):
+        return self.representation.self()
+
+    @property
+    def ui(self):
+        return self.panel.ui
+
+    def quick(self):
+        self.node.method, self.node.min_iterations, self.node.max_iterations = "GMM", 1, 2
+
+    def during(self, action, milliseconds=1000):
+        """Start a run that would not end, and do something while it goes on."""
+        for name, value in ENDLESS.items():
+            setattr(self.node, name, value)
+        done = []
+        qt.QTimer.singleShot(milliseconds, lambda: done.append(action()))
+        self.ui.applyButton.click()
+        self.assertEqual(len(done), 1)
+
+    def segmentations(self):
+        return set(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+
+    # Choices
+
+    def test_every_setting_is_in_the_panel_or_deliberately_elsewhere(self):
+        names = {widget.property("SlicerParameterName") for widget in vars(self.ui).values()}
+        for name in vars(Settings()):
+            self.assertEqual(name in names, name not in parameters.ELSEWHERE, name)
+        self.assertEqual(names - {None}, set(self.node.allParameters))
+
+    def test_settings_go_through_the_node_unchanged(self):
+        for settings in (
+            Settings(),
+            Settings(method="GMM", covariance="full", degrees_of_freedom=4.5, smoothing=2.25),
+            *(Settings.paper(method) for method in ("GMM", "SVGMM", "deepG", "deepSVG")),
+        ):
+            parameters.writeSettings(self.node, settings)
+            self.assertEqual(parameters.readSettings(self.node), settings)
+            # And from the widgets, which must not have rounded or clipped anything.
+            slicer.app.processEvents()
+            self.assertEqual(self.ui.learning_rateSpinBox.value, settings.learning_rate)
+            self.assertEqual(self.ui.variance_floorSpinBox.value, settings.variance_floor)
+            self.assertEqual(self.ui.toleranceSpinBox.value, settings.tolerance)
+
+    def test_paper_and_defaults_buttons(self):
+        self.node.method = "deepG"
+        self.ui.paperButton.click()
+        self.assertEqual(parameters.readSettings(self.node), Settings.paper("deepG"))
+        self.ui.defaultsButton.click()
+        self.assertEqual(parameters.readSettings(self.node), Settings(method="deepG"))
+
+    def test_preset_brings_tissues_and_their_number(self):
+        def names():
+            table = self.ui.tissueTable
+            return [table.item(row, 0).text() for row in range(table.rowCount)]
+
+        self.assertEqual(names(), ["blood pool", "healthy myocardium", "edema", "scar"])
+        self.assertFalse(self.ui.classesSpinBox.enabled)
+        self.ui.presetSelector.currentIndex = 1
+        self.assertEqual((names(), self.node.classes), (["blood pool", "healthy myocardium"], 2))
+        self.ui.presetSelector.currentIndex = 2
+        self.assertTrue(self.ui.classesSpinBox.enabled)
+        self.ui.classesSpinBox.value = 5
+        self.assertEqual(names(), [f"Class {i + 1}" for i in range(5)])
+        self.ui.classesSpinBox.value = 3
+        self.assertEqual(len(names()), 3)
+
+    def test_names_and_colors_of_the_table_are_those_of_the_segments(self):
+        self.quick()
+        self.ui.presetSelector.currentIndex = 2
+        self.ui.tissueTable.item(3, 0).setText("scar")
+        self.ui.tissueTable.cellWidget(0, 1).setColor(qt.QColor(1, 2, 3))
+        self.ui.applyButton.click()
+        segments = segmentsOf(self.node.output)
+        self.assertEqual([round(255 * value) for value in segments[0].GetColor()], [1, 2, 3])
+        self.assertEqual(segments[3].GetName(), "scar")
+        self.assertIn("12402003", segments[3].GetTerminology())
+
+    def test_device_that_is_not_there_is_refused_with_the_reason(self):
+        self.ui.deviceEdit.text = "tpu"
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertIn("device", self.ui.applyButton.toolTip)
+        self.ui.deviceEdit.text = "cpu"
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    def test_further_images_are_checked_in_the_list(self):
+        further = slicer.util.addVolumeFromArray(
+            slicer.util.arrayFromVolume(self.volumes[0]) ** 0.5, name="T1"
+        )
+        further.CopyOrientation(self.volumes[0])
+        slicer.app.processEvents()
+        self.ui.othersSelector.setCheckState(further, qt.Qt.Checked)
+        self.assertEqual(list(self.node.others), [further])
+        self.assertEqual(choices.request(self.node)["roles"], ["LGE", "T2", "bSSFP", "T1"])
+        self.node.others = []
+        self.assertEqual(len(self.ui.othersSelector.checkedNodes()), 0)
+
+    def test_images_on_other_grids_are_named_and_resampled_at_a_click(self):
+        moved = vtk.vtkMatrix4x4()
+        self.volumes[1].GetIJKToRASMatrix(moved)
+        moved.SetElement(0, 3, 0.7)
+        self.volumes[1].SetIJKToRASMatrix(moved)
+        self.panel.update()
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertIn("T2", self.ui.resampleLabel.text)
+        self.assertFalse(self.ui.resampleButton.isHidden())
+        self.ui.resampleButton.click()
+        self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
+        self.assertTrue(self.ui.resampleButton.isHidden())
+        self.assertIsNot(self.node.t2, self.volumes[1])
+        self.assertIs(self.ui.t2Selector.currentNode(), self.node.t2)
+
+    def test_sample_button_selects_what_it_loads(self):
+        slicer.mrmlScene.Clear()
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.ui.loadSampleButton.click()
+        self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
+        self.assertEqual(self.ui.bssfpSelector.currentNode().GetName(), "bSSFP")
+        self.assertEqual(self.ui.regionSelector.currentNode().GetName(), "LV region")
+
+    def test_result_is_shown_in_the_table_and_plot_views(self):
+        self.quick()
+        self.ui.probabilityMapsCheckBox.checked = True
+        self.ui.applyButton.click()
+        output = self.node.output
+        surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+        self.assertTrue(output.GetSegmentation().ContainsRepresentation(surface))
+        selection = slicer.app.applicationLogic().GetSelectionNode()
+        table, = outputs.ownedNodes(output, [outputs.TABLE])  # fmt: skip
+        self.assertEqual(selection.GetActiveTableID(), table.GetID())
+        chart = slicer.mrmlScene.GetNodeByID(selection.GetActivePlotChartID())
+        self.assertIn(chart, outputs.ownedNodes(output, [outputs.CHART]))
+        self.assertEqual(len(outputs.ownedNodes(output, [outputs.MAP])), 4)
+        for series in outputs.ownedNodes(output, [outputs.SERIES]):
+            if series.IsA("vtkMRMLPlotSeriesNode"):
+                columns = series.GetTableNode().GetTable()
+                for name in (series.GetXColumnName(), series.GetYColumnName()):
+                    values = columns.GetColumnByName(name)
+                    self.assertTrue(np.isfinite(vtk.util.numpy_support.vtk_to_numpy(values)).all())
+        self.assertIn("GMM", self.ui.statusLabel.text)
+        self.assertIn(json.dumps("GMM"), self.ui.logEdit.toPlainText())
+
+    # The ends of a run
+
+    def test_window_lives_during_a_run(self):
+        ticks = []
+        timer = qt.QTimer()
+        timer.setInterval(50)
+        timer.connect("timeout()", lambda: ticks.append(self.ui.progressBar.value))
+        timer.start()
+        self.during(self.ui.applyButton.click, 3000)
+        timer.stop()
+        self.assertGreater(len(ticks), 5)
+        self.assertEqual(self.segmentations(), {self.region, self.truth})
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    def test_leaving_the_module_ends_a_run(self):
+        self.during(self.representation.exit)
+        self.assertEqual(self.segmentations(), {self.region, self.truth})
+        self.representation.enter()
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    def test_reloading_the_module_ends_a_run(self):
+        before = dict(sys.modules)
+        try:
+            self.during(lambda: self.panel.onReload())
+        finally:
+            sys.modules.update(before)
+        self.assertEqual(self.segmentations(), {self.region, self.truth})
+        self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
+
+    def test_deleting_an_input_ends_a_run_with_a_reason(self):
+        self.failing(lambda: self.during(lambda: slicer.mrmlScene.RemoveNode(self.volumes[2])))
+        self.assertIn("bSSFP was deleted", self.ui.statusLabel.text)
+        self.assertEqual(self.segmentations(), {self.region, self.truth})
+        self.assertEqual(self.ui.applyButton.text, "Apply")
+
+    def failing(self, action):
+        """Do what fails inside a slot, whose exception Qt shows and does not hand on."""
+        with mock.patch.object(sys, "excepthook"), mock.patch("traceback.print_exc"):
+            action()
+
+    def test_failure_is_told_and_changes_nothing(self):
+        self.quick()
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        slicer.util.arrayFromVolume(self.volumes[0])[:] = 7
+        self.failing(self.ui.applyButton.click)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+        self.assertIn("LGE", self.ui.statusLabel.text)
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    # Installation
+
+    def test_missing_torch_is_told_with_the_next_step(self):
+        lost = mock.patch.object(
+            dependencies, "installed", lambda package: "" if package == "torch" else "1.0"
+        )
+        none = mock.patch.dict(sys.modules, {"PyTorchUtils": None})
+        with lost, none:
+            self.panel._showTorch()
+            self.assertFalse(self.ui.installButton.isHidden())
+            self.assertIn("torch", self.ui.torchLabel.text)
+            with self.assertRaisesRegex(DeepGMMError, "Extensions Manager"):
+                dependencies.ensure()
+        self.panel._showTorch()
+        self.assertTrue(self.ui.installButton.isHidden())
+        self.assertIn(dependencies.installed("torch"), self.ui.torchLabel.text)
