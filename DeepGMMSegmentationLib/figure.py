@@ -84,6 +84,11 @@ def figure(
     return picture
 
 
+def _colors(result: Result) -> list[tuple[float, float, float]]:
+    named = (tissue(name, i).color for i, name in enumerate(result.tissues))
+    return [(red / 255, green / 255, blue / 255) for red, green, blue in named]
+
+
 def _title(result: Result) -> str:
     end = "" if result.converged else ", not converged"
     return (
@@ -138,9 +143,8 @@ def _histogram(axes: Axes, result: Result, image: np.ndarray, m: int) -> None:
     edges = np.append(drawn.intensity - half, drawn.intensity[-1] + half)
     axes.set_facecolor(DARK)
     axes.stairs(drawn.region, edges, fill=True, color="0.45")
-    for k, name in enumerate(result.tissues):
-        color = np.divide(tissue(name, k).color, 255)
-        axes.plot(drawn.intensity, drawn.components[k], color=color, linewidth=1.6)
+    for component, color in zip(drawn.components, _colors(result)):
+        axes.plot(drawn.intensity, component, color=color, linewidth=1.6)
     axes.plot(drawn.intensity, drawn.mixture, color="white", linestyle="--", linewidth=1.2)
     # A component that is narrower than a bin may not dwarf the rest.
     axes.set_ylim(0, 1.25 * drawn.region.max())
@@ -156,11 +160,10 @@ def _legend(axes: Axes, result: Result) -> None:
     from matplotlib.patches import Patch
 
     handles = [
-        Patch(color=np.divide(tissue(name, i).color, 255), label=name)
-        for i, name in enumerate(result.tissues)
+        *(Patch(color=color, label=name) for name, color in zip(result.tissues, _colors(result))),
+        Line2D([], [], color="white", linestyle="--", label="all components"),
+        Patch(color="0.45", label="intensities in the region"),
     ]
-    handles.append(Line2D([], [], color="white", linestyle="--", label="all components"))
-    handles.append(Patch(color="0.45", label="intensities in the region"))
     axes.set_axis_off()
     legend = axes.legend(
         handles=handles, loc="upper left", fontsize=10, facecolor=DARK, framealpha=1
