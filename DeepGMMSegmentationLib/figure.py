@@ -48,9 +48,7 @@ def figure(
 
     labels = result.labels.reshape((-1, *result.labels.shape[-2:]))
     images = np.reshape(images, (len(result.roles), *labels.shape))
-    colors = [
-        tuple(c / 255 for c in tissue(name, i).color) for i, name in enumerate(result.tissues)
-    ]
+    colors = _colors(result)
     region = np.flatnonzero(labels.any(axis=(1, 2)))
     z = int(region[len(region) // 2])
     crop = _crop(labels, result.spacing, direction)
