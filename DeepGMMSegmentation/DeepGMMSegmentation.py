@@ -1,5 +1,6 @@
 """Tissues of the heart in aligned MR sequences, found without labels: the Slicer module."""
 
+# ruff: noqa: PT009, PT027  (Slicer runs the self-test by unittest)
 from __future__ import annotations
 
 import importlib.util
@@ -36,16 +37,17 @@ if importlib.util.find_spec("DeepGMMSegmentationLib") is None:
     # Run from the sources, where the library lies beside the module's folder.
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-import DeepGMMSegmentationLib as library
-from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
-from DeepGMMSegmentationLib.settings import Settings
-from DeepGMMSegmentationLib.tissues import PRESETS, CONTEXT, Tissue, tissue
 from DeepGMMSlicer import choices, dependencies, outputs, sampledata, texts
 from DeepGMMSlicer.connectors import TissueList, VolumeList
 from DeepGMMSlicer.images import arrays, checkVolumes, roleOf, spacing
 from DeepGMMSlicer.parameters import SettingsParameters, writeSettings
 from DeepGMMSlicer.region import regionArray, regionName
 from DeepGMMSlicer.run import LogHandler, Run
+
+import DeepGMMSegmentationLib
+from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
+from DeepGMMSegmentationLib.settings import Settings
+from DeepGMMSegmentationLib.tissues import CONTEXT, PRESETS, Tissue, tissue
 
 RESOURCES = Path(__file__).resolve().parent / "Resources"
 
@@ -459,7 +461,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
                 progress(event)
             alive()
 
-        result = library.segment(
+        result = DeepGMMSegmentationLib.segment(
             images,
             inside,
             settings,
@@ -535,9 +537,7 @@ class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
             for segment in segments:
                 entry = slicer.vtkSlicerTerminologyEntry()
                 logic = slicer.modules.terminologies.logic()
-                self.assertTrue(
-                    logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry)
-                )
+                self.assertTrue(logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry))
             table = outputs.ownedNodes(node, [outputs.TABLE])[0].GetTable()
             voxels = [int(table.GetValue(row, 1).ToString()) for row in range(4)]
             self.assertEqual(sum(voxels), inside)
@@ -609,7 +609,9 @@ class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
         ui.tissueTable.item(0, 0).setText("dark")
         self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
         ui.applyButton.click()
-        names = [segment.GetName() for segment in segmentsOf(self.panel.logic.getParameterNode().output)]
+        names = [
+            segment.GetName() for segment in segmentsOf(self.panel.logic.getParameterNode().output)
+        ]
         self.assertEqual(names, ["dark", "Class 2", "Class 3"])
         self.assertEqual(ui.applyButton.text, _("Apply"))
 
@@ -644,7 +646,7 @@ class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
         """The run stops by itself, and the panel starts afresh with the empty scene."""
         node = self.logic.getParameterNode()
         node.method, node.tolerance, node.max_iterations = "deepSVG", 0.0, 100_000
-        qt.QTimer.singleShot(1500, lambda: slicer.mrmlScene.Clear())
+        qt.QTimer.singleShot(1500, slicer.mrmlScene.Clear)
         self.panel.ui.applyButton.click()
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"), 0)
         self.assertFalse(self.panel.ui.applyButton.enabled)

@@ -23,7 +23,7 @@ UNNAMED = "Unnamed classes"
 
 def tissueRows(names: Sequence[str]) -> TissueList:
     """Return the rows of the tissue table for tissues of those names, in their usual colours."""
-    return [(name, "#%02x%02x%02x" % tissue(name, i).color) for i, name in enumerate(names)]
+    return [(name, "#" + bytes(tissue(name, i).color).hex()) for i, name in enumerate(names)]
 
 
 def classNames(count: int) -> list[str]:

@@ -36,6 +36,10 @@ class _Connector(GuiConnector):
     def widget(self) -> Any:
         return self._widget
 
+    def changed(self, *_values: Any) -> None:
+        """Report a change, whatever the signal says of it."""
+        super().changed()
+
     def _connect(self) -> None:
         self._widget.connect(self.signal, self.changed)
 
@@ -45,14 +49,18 @@ class _Connector(GuiConnector):
 
 @parameterNodeGuiConnector
 class CheckedVolumes(_Connector):
+    """The volumes whose boxes are checked."""
+
     widgetType = slicer.qMRMLCheckableNodeComboBox
     datatype = VolumeList
     signal = "checkedNodesChanged()"
 
     def read(self) -> VolumeList:
+        """Return the checked volumes."""
         return list(self._widget.checkedNodes())
 
     def write(self, value: VolumeList) -> None:
+        """Check these volumes and no others."""
         for node in set(self._widget.checkedNodes()) - set(value):
             self._widget.setCheckState(node, qt.Qt.Unchecked)
         for node in value:
@@ -67,13 +75,12 @@ class SelectedSegment(_Connector):
     datatype = str
     signal = "currentSegmentChanged(QString)"
 
-    def changed(self, *_segment: str) -> None:
-        super().changed()
-
     def read(self) -> str:
+        """Return the ID of the selected segment."""
         return self._widget.currentSegmentID()
 
     def write(self, value: str) -> None:
+        """Select the segment of that ID, where there is one."""
         if value != self._widget.currentSegmentID():
             self._widget.setCurrentSegmentID(value)
 
@@ -90,10 +97,8 @@ class TissueTable(_Connector):
         super().__init__(widget)
         widget.setRowCount(0)  # the colour buttons of an earlier connector report to that one
 
-    def changed(self, *_cell: int) -> None:
-        super().changed()
-
     def read(self) -> TissueList:
+        """Return name and colour of every row."""
         table = self._widget
         return [
             (table.item(row, 0).text(), table.cellWidget(row, 1).color.name())
@@ -101,6 +106,7 @@ class TissueTable(_Connector):
         ]
 
     def write(self, value: TissueList) -> None:
+        """Make the rows these."""
         if value == self.read():
             return
         table = self._widget

@@ -14,7 +14,7 @@ from DeepGMMSegmentationLib.errors import DeepGMMError
 
 REQUESTER = "DeepGMM Segmentation"
 TORCH = ">=2.2"
-PACKAGES = ["scikit-learn", "safetensors"]
+PACKAGES = ["scikit-learn"]
 KEPT = ("numpy", "scipy", "SimpleITK")  # Slicer's own, which pip must not replace
 
 
@@ -101,7 +101,7 @@ def _installPackages(packages: list[str]) -> None:
 
 def _pip(packages: list[str], constraints: Path) -> None:
     try:
-        import slicer.packaging
+        from slicer.packaging import pip_ensure
     except ImportError:  # Slicer before 5.12
         names = ", ".join(packages)
         question = _("{packages} will be downloaded and installed into Slicer's Python. Continue?")
@@ -113,4 +113,4 @@ def _pip(packages: list[str], constraints: Path) -> None:
             ) from None
         slicer.util.pip_install([*packages, "-c", str(constraints)])
     else:
-        slicer.packaging.pip_ensure(packages, constraints=constraints, requester=REQUESTER)
+        pip_ensure(packages, constraints=constraints, requester=REQUESTER)

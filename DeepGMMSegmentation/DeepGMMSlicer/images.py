@@ -66,9 +66,10 @@ def checkVolumes(volumes: Sequence[Any]) -> None:
         difference = gridDifference(volume, volumes[0])
         if difference:
             raise InvalidInput(
-                _("{name} lies on another grid than {reference} ({difference}); resample it.")
-                .format(name=volume.GetName(), reference=volumes[0].GetName(), difference=difference)
-            )  # fmt: skip
+                _("{name} lies on another grid than {first} ({difference}); resample it.").format(
+                    name=volume.GetName(), first=volumes[0].GetName(), difference=difference
+                )
+            )
 
 
 def gridDifference(volume: Any, reference: Any) -> str:

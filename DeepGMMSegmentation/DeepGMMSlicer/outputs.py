@@ -13,7 +13,7 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
-import DeepGMMSegmentationLib as library
+import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import TISSUES, Tissue
 
@@ -138,7 +138,7 @@ def _record(result: Result) -> dict[str, Any]:
 
     values = record(result)
     values["versions"]["slicer"] = slicer.app.applicationVersion
-    values["versions"]["DeepGMMSegmentation"] = library.__version__
+    values["versions"]["DeepGMMSegmentation"] = DeepGMMSegmentationLib.__version__
     return values
 
 

@@ -45,7 +45,9 @@ def regionArray(region: Any, segment: str, reference: Any) -> np.ndarray:
         label = region.GetSegmentation().GetSegment(segmentId(region, segment)).GetLabelValue()
     elif isinstance(region, slicer.vtkMRMLLabelMapVolumeNode):
         if region.GetImageData() is None:
-            raise InvalidInput(_("{name} holds no image; load it again.").format(name=region.GetName()))
+            raise InvalidInput(
+                _("{name} holds no image; load it again.").format(name=region.GetName())
+            )
         image = resampledImage(orientedImage(region), reference)
     elif isinstance(region, slicer.vtkMRMLMarkupsClosedCurveNode):
         image = _stencilImage(_curveStencil(region, reference), reference)
@@ -134,9 +136,9 @@ def _curveStencil(curve: Any, reference: Any) -> Any:
     slices = {round(points.GetPoint(i)[2]) for i in range(points.GetNumberOfPoints())}
     if len(slices) > 1:
         raise InvalidInput(
-            _("The curve {name} runs through several slices of {image}; draw it within one.").format(
-                name=curve.GetName(), image=reference.GetName()
-            )
+            _(
+                "The curve {name} runs through several slices of {image}; draw it within one."
+            ).format(name=curve.GetName(), image=reference.GetName())
         )
     stencil = vtk.vtkLassoStencilSource()
     stencil.SetShapeToPolygon()

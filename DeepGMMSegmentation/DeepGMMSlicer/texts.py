@@ -53,7 +53,9 @@ def progressText(event: Any, secondsLeft: float) -> str:
 def summary(record: dict[str, Any]) -> str:
     """Return what the log says of a finished run, the first line being the status line."""
     end = _("converged") if record["converged"] else _("not converged")
-    first = _("{method} on {device}: {iterations} iterations, {end}, NLL {nll}, {seconds} s").format(
+    first = _(
+        "{method} on {device}: {iterations} iterations, {end}, NLL {nll}, {seconds} s"
+    ).format(
         method=record["settings"]["method"],
         device=record["device"],
         iterations=record["iterations"],

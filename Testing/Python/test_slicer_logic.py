@@ -1,15 +1,16 @@
 """The logic beyond the self-test: geometry, bad input, and that nothing is left behind."""
 
+# ruff: noqa: PT009, PT027  (Slicer runs these by unittest)
 import unittest
 from unittest import mock
 
 import numpy as np
 import slicer
 import vtk
-from DeepGMMSegmentation import DeepGMMSegmentationLogic, segmentsOf
 from DeepGMMSlicer import outputs, sampledata
 from DeepGMMSlicer.images import gridDifference, resampleVolume, roleOf
 
+from DeepGMMSegmentation import DeepGMMSegmentationLogic, segmentsOf
 from DeepGMMSegmentationLib import Settings
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.tissues import CONTEXT, TISSUES

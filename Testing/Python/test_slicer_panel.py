@@ -1,5 +1,6 @@
 """The panel beyond the self-test: every choice, every button, and every way a run can end."""
 
+# ruff: noqa: PT009, PT027  (Slicer runs these by unittest)
 import json
 import sys
 import unittest
@@ -9,9 +10,9 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from DeepGMMSegmentation import segmentsOf
 from DeepGMMSlicer import choices, dependencies, outputs, parameters, sampledata
 
+from DeepGMMSegmentation import segmentsOf
 from DeepGMMSegmentationLib import Settings
 from DeepGMMSegmentationLib.errors import DeepGMMError
 
@@ -195,7 +196,7 @@ class PanelTest(unittest.TestCase):
     def test_reloading_the_module_ends_a_run(self):
         before = dict(sys.modules)
         try:
-            self.during(lambda: self.panel.onReload())
+            self.during(self.panel.onReload)
         finally:
             sys.modules.update(before)
         self.assertEqual(self.segmentations(), {self.region, self.truth})

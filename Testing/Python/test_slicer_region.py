@@ -1,5 +1,6 @@
 """The region from every kind of node, against masks that are known beforehand."""
 
+# ruff: noqa: N802, PT009, PT027  (Slicer runs these by unittest)
 import unittest
 
 import numpy as np

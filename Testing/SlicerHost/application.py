@@ -1,5 +1,6 @@
 """The application object and `slicer.modules`, over slicer-core's real scene and logics."""
 
+# ruff: noqa: N802, N815  (Slicer's own names)
 from __future__ import annotations
 
 import importlib
@@ -9,15 +10,12 @@ from pathlib import Path
 
 import slicer
 import vtk
-from pythonqt import qt
 from PySide6.QtCore import Property, Signal
+from pythonqt import qt
 
 
-class Emitter(qt.QObject):
-    """Something whose signals modules connect to."""
-
+class ModuleManager(qt.QObject):
     _of_qt = True
-    startupCompleted = Signal()
     moduleAboutToBeUnloaded = Signal(str)
 
 
@@ -55,8 +53,8 @@ class Application(qt.QApplication):
         self._remote.SetMRMLScene(self._scene)
         self._remote.AddDataIOToScene()
         self._layouts = LayoutManager()
-        self._modules = Emitter()
-        self._settings = qt.QSettings(tempfile.mktemp(suffix=".ini"), qt.QSettings.IniFormat)
+        self._modules = ModuleManager()
+        self._settings = qt.QSettings(str(home / "settings.ini"), qt.QSettings.IniFormat)
 
     applicationName = Property(str, lambda self: "SlicerHost")
 
@@ -144,22 +142,23 @@ class ScriptedModule:
         return self._widget
 
 
+LOGICS = {
+    "Terminologies": slicer.vtkSlicerTerminologiesModuleLogic,
+    "SubjectHierarchy": slicer.vtkSlicerSubjectHierarchyModuleLogic,
+    "Segmentations": slicer.vtkSlicerSegmentationsModuleLogic,
+    "Volumes": slicer.vtkSlicerVolumesLogic,
+    "Markups": slicer.vtkSlicerMarkupsLogic,
+    "Tables": slicer.vtkSlicerTablesLogic,
+    "Plots": slicer.vtkSlicerPlotsLogic,
+}
+
+
 class Modules(types.ModuleType):
     """`slicer.modules`: every module under its lower-case name."""
 
-    LOGICS = {
-        "Terminologies": slicer.vtkSlicerTerminologiesModuleLogic,
-        "SubjectHierarchy": slicer.vtkSlicerSubjectHierarchyModuleLogic,
-        "Segmentations": slicer.vtkSlicerSegmentationsModuleLogic,
-        "Volumes": slicer.vtkSlicerVolumesLogic,
-        "Markups": slicer.vtkSlicerMarkupsLogic,
-        "Tables": slicer.vtkSlicerTablesLogic,
-        "Plots": slicer.vtkSlicerPlotsLogic,
-    }
-
     def __init__(self, application_logic):
         super().__init__("slicer.modules")
-        for name, cls in self.LOGICS.items():
+        for name, cls in LOGICS.items():
             logic = cls()
             # The application's own terminologies are no part of slicer-core; not finding them is
             # the one thing that the logic would complain about.

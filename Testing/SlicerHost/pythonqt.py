@@ -6,6 +6,7 @@ may be connected by signature (``button.connect("clicked(bool)", f)``), and no n
 hung on a Qt object. `PythonQtObject` adds just that, from Qt's own list of properties.
 """
 
+# ruff: noqa: N802  (Qt's own names)
 from __future__ import annotations
 
 import functools
@@ -15,7 +16,7 @@ from xml.etree import ElementTree
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _properties(cls):
     meta = cls.staticMetaObject
     return {meta.property(i).name() for i in range(meta.propertyCount())}
@@ -117,7 +118,9 @@ class QUiLoader(PythonQtObject, QtUiTools.QUiLoader):
         buffer = QtCore.QBuffer()
         buffer.setData(ElementTree.tostring(tree))
         root = super().load(buffer)
-        for sender, signal, receiver, slot in ([link.findtext(tag) for tag in LINK] for link in links):
+        for sender, signal, receiver, slot in (
+            [link.findtext(tag) for tag in LINK] for link in links
+        ):
             if (signal, slot) != SCENE_LINK or sender != root.objectName:
                 raise RuntimeError(f"The stand-in cannot connect {signal} of {sender} to {slot}.")
             root.sceneChanged.connect(root.findChild(QtCore.QObject, receiver).setMRMLScene)

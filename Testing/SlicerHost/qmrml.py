@@ -4,12 +4,13 @@ Each keeps to what its model promises in its header: the properties, methods and
 panel touches, and nothing else.
 """
 
+# ruff: noqa: N801, N802, N815  (Slicer's own names)
 from __future__ import annotations
 
 import slicer
-from pythonqt import PythonQtObject, ctk, qt, stand_in
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtGui import QColor, QStandardItem
+from pythonqt import PythonQtObject, ctk, qt, stand_in
 
 
 def flag(name, default, changed=None):
@@ -236,10 +237,19 @@ class qMRMLSegmentSelectorWidget(qMRMLWidget):
 
 
 # Slicer's parameterNodeWrapper asks of every widget whether it is one of these; none is, here.
-for name in (
-    "ctkCheckBox ctkCheckablePushButton ctkSliderWidget ctkDoubleSlider ctkDoubleSpinBox "
-    "ctkComboBox ctkRangeWidget ctkDoubleRangeSlider ctkPathLineEdit ctkDirectoryButton"
-).split():
+CTK = (
+    "ctkCheckBox",
+    "ctkCheckablePushButton",
+    "ctkComboBox",
+    "ctkDirectoryButton",
+    "ctkDoubleRangeSlider",
+    "ctkDoubleSlider",
+    "ctkDoubleSpinBox",
+    "ctkPathLineEdit",
+    "ctkRangeWidget",
+    "ctkSliderWidget",
+)
+for name in CTK:
     setattr(ctk, name, type(name, (PythonQtObject,), {}))
 for name in ("qMRMLSliderWidget", "qMRMLSpinBox", "qMRMLRangeWidget"):
     setattr(slicer, name, type(name, (PythonQtObject,), {}))

@@ -1,5 +1,6 @@
 """Stand-in for `slicer.ScriptedLoadableModule`: what the module needs of its base classes."""
 
+# ruff: noqa: N802  (Slicer's own names)
 from __future__ import annotations
 
 import unittest

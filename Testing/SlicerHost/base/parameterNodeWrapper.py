@@ -4,6 +4,7 @@ Values are kept in the node as JSON, nodes as references, so that a saved scene 
 as in the original, the node's ranges and choices are enforced and set on the widgets.
 """
 
+# ruff: noqa: N802  (Slicer's own names)
 from __future__ import annotations
 
 import json
@@ -57,21 +58,23 @@ def parameterNodeGuiConnector(cls):
     return cls
 
 
-class _PropertyConnector(GuiConnector):
-    """Links a widget's property, and the signal of its change, to a parameter."""
+# A widget's property and the signal of its change.
+LINKS = {
+    qt.QSpinBox: ("value", "valueChanged(int)"),
+    qt.QDoubleSpinBox: ("value", "valueChanged(double)"),
+    qt.QCheckBox: ("checked", "toggled(bool)"),
+    qt.QLineEdit: ("text", "textChanged(QString)"),
+    qt.QComboBox: ("currentIndex", "currentIndexChanged(int)"),
+}
 
-    LINKS = {
-        qt.QSpinBox: ("value", "valueChanged(int)"),
-        qt.QDoubleSpinBox: ("value", "valueChanged(double)"),
-        qt.QCheckBox: ("checked", "toggled(bool)"),
-        qt.QLineEdit: ("text", "textChanged(QString)"),
-        qt.QComboBox: ("currentIndex", "currentIndexChanged(int)"),
-    }
+
+class _PropertyConnector(GuiConnector):
+    """Links a widget's property to a parameter."""
 
     def __init__(self, widget, checks):
         super().__init__()
         self._widget, self._checks = widget, checks
-        self._property, self._signal = self.LINKS[type(widget)]
+        self._property, self._signal = LINKS[type(widget)]
         for check in checks:
             if isinstance(check, WithinRange):
                 widget.setRange(check.minimum, check.maximum)
@@ -174,7 +177,7 @@ class _Parameter:
                 return cls.create(widget, self.type)
         if type(widget) is slicer.qMRMLNodeComboBox and self.nodes:
             return _NodeConnector(widget, self)
-        if type(widget) in _PropertyConnector.LINKS:
+        if type(widget) in LINKS:
             return _PropertyConnector(widget, self.checks)
         raise RuntimeError(f"Unable to connect {self.name} to a {type(widget).__name__}")
 
