@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
@@ -67,6 +68,47 @@ class Prior:
             if any(min(values) < 0 or abs(sum(values) - 1) > 1e-2 for values in bins):
                 raise InvalidInput("Each depth bin of the prior must hold probabilities.")
             object.__setattr__(self, "depth", bins)
+
+    def merged(self, tissue: str, into: str) -> Prior:
+        """Return the prior without a tissue, whose share and place another one takes over.
+
+        The other tissue looks as before.
+        """
+        gone, other = self.tissues.index(tissue), self.tissues.index(into)
+
+        def without(values: tuple[float, ...]) -> tuple[float, ...]:
+            return values[:gone] + values[gone + 1 :]
+
+        def added(values: tuple[float, ...]) -> tuple[float, ...]:
+            return without(
+                tuple(v + (values[gone] if k == other else 0.0) for k, v in enumerate(values))
+            )
+
+        return dataclasses.replace(
+            self,
+            tissues=tuple(name for name in self.tissues if name != tissue),
+            means={role: without(values) for role, values in self.means.items()},
+            deviations={role: without(values) for role, values in self.deviations.items()},
+            proportions=added(self.proportions),
+            depth=None if self.depth is None else tuple(added(values) for values in self.depth),
+        )
+
+    @classmethod
+    def infarct(cls, *, edema: bool = True, no_reflow: bool = False) -> Prior:
+        """Return the prior of myocardial infarction that comes with the library.
+
+        Parameters
+        ----------
+        edema : bool
+            Whether edema is a tissue of its own, or part of the healthy myocardium.
+        no_reflow : bool
+            Whether no-reflow is a tissue of its own, or part of the scar.
+        """
+        text = (Path(__file__).parent / "Resources" / "infarct.json").read_text(encoding="utf-8")
+        prior = cls.from_dict(json.loads(text))
+        if not edema:
+            prior = prior.merged("edema", into="healthy myocardium")
+        return prior if no_reflow else prior.merged("no-reflow", into="scar")
 
     @classmethod
     def from_dict(cls, values: Any) -> Prior:
