@@ -49,7 +49,8 @@ class Segment:
     mean_transmurality, max_transmurality : float or None
         Mean over the chords that meet infarct, and the largest, of the part of the wall's
         thickness that is infarct, in percent; 0 where no chord meets infarct, None where there
-        is no chord (not covered, or past the end of the cavity).
+        is no chord (not covered, or past the end of the cavity). The largest is of one chord:
+        on synthetic hearts of known transmurality it was 0.05 to 0.13 too high.
     """
 
     number: Optional[int]

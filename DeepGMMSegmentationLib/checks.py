@@ -136,14 +136,14 @@ def _outside_edema(result: Result, images: Optional[np.ndarray]) -> list[str]:
     labels, tissues = result.labels, result.tissues
     infarct = mask(labels, tissues, INFARCT)
     edema = mask(labels, tissues, ["edema"])
-    if "edema" not in tissues or "T2" not in result.roles or not infarct.any():
+    if "T2" not in result.roles or not infarct.any() or not edema.any():
         return []
     square = np.ones((1, 3, 3), bool)
     parts, count = ndimage.label(infarct, structure=np.pad(square, ((1, 1), (0, 0), (0, 0))))
     numbers = np.arange(1, count + 1)
     inside = ndimage.maximum(ndimage.binary_dilation(edema, square), parts, numbers).astype(bool)
     healthy = mask(labels, tissues, ["healthy myocardium"])
-    if images is not None and healthy.any() and edema.any():
+    if images is not None and healthy.any():
         t2 = images[result.roles.index("T2")]
         bright = (np.median(t2[healthy]) + np.median(t2[edema])) / 2
         inside |= np.asarray(ndimage.median(t2, parts, numbers)) >= bright

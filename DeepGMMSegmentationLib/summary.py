@@ -122,7 +122,7 @@ def measure(
     for name, array in (("images", images), ("remote region", remote)):
         if array is not None and array.shape[-labels.ndim :] != labels.shape:
             raise InvalidInput(
-                f"The {name} has shape {array.shape} but the labels have {labels.shape}; "
+                f"The shape of the {name} is {array.shape} but that of the labels {labels.shape}; "
                 "give all on one grid."
             )
     if images is not None and len(images) != len(result.roles):
@@ -195,8 +195,9 @@ def _segments(
     if not {"scar", "edema"} & set(tissues):
         notes.append("There is neither a scar nor an edema class, so there are no segments.")
         return None
-    if labels.ndim == 2 or np.count_nonzero(labels.any(axis=(1, 2))) < 3:
-        notes.append("There are no AHA segments, which need at least three slices.")
+    few = labels.ndim == 2 or np.count_nonzero(labels.any(axis=(1, 2))) < 3
+    if few or not mask(labels, tissues, WALL).any():
+        notes.append("There are no AHA segments, which need wall and at least three slices.")
         return None
     if rv_insertion is None:
         return aha(labels, tissues, result.spacing)

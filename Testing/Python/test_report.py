@@ -245,6 +245,16 @@ def test_a_flat_image_has_a_report_too(case, result):
     assert "% of myocardium" in html(found, flat, case.images[:, z])
 
 
+def test_a_segmentation_without_wall_is_measured_too(case, result):
+    labels = np.minimum(result.labels, 1)
+    found = measure(replace(result, labels=labels), case.images, rv_insertion=case.rv_insertion)
+    assert found.infarct.infarct.voxels == 0
+    assert found.infarct.infarct.percent_of_myocardium in (0, None)
+    assert found.infarct.salvage_index is None
+    assert found.aha is None
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
 def test_edited_labels_are_measured_and_noted(case, result, measures):
     labels = result.labels.copy()
     scar = np.argwhere(labels == 4)
