@@ -256,7 +256,10 @@ def _on_grid(
             "--resample (resample=True in Python) to bring it onto the first image's grid."
         )
     if interpolator == sitk.sitkNearestNeighbor:
-        return sitk.Resample(image, reference, sitk.Transform(), interpolator, 0)
+        resampled = sitk.Resample(image, reference, sitk.Transform(), interpolator, 0)
+        for key in image.GetMetaDataKeys():  # the names of the segments
+            resampled.SetMetaData(key, image.GetMetaData(key))
+        return resampled
     image = sitk.Cast(image, sitk.sitkFloat64)
     return sitk.Resample(image, reference, sitk.Transform(), interpolator, math.nan)
 
