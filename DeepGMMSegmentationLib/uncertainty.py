@@ -83,8 +83,8 @@ def volume(tissue: str, probability: np.ndarray, spacing: Sequence[float]) -> Vo
     return Volume(
         tissue,
         float(probability.sum(dtype=float)) * ml,
-        np.count_nonzero(probability > 1 - tail) * ml,
-        np.count_nonzero(probability > tail) * ml,
+        int(np.count_nonzero(probability > 1 - tail)) * ml,
+        int(np.count_nonzero(probability > tail)) * ml,
     )
 
 

@@ -34,7 +34,7 @@ class Heart:
     def __init__(self, apex_first=False, mirrored=False, roll=0.3):
         normal = -TO_APEX if apex_first else TO_APEX
         column = np.cos(roll) * ANTERIOR + np.sin(roll) * SEPTAL
-        row = np.cross(column, normal) * (-1 if mirrored else 1)
+        row = np.cross(normal, column) * (-1 if mirrored else 1)
         self.image = sitk.Image(SHAPE[::-1], sitk.sitkUInt8)
         self.image.SetSpacing(SPACING[::-1])
         self.image.SetOrigin((12.0, -30.0, 45.0))

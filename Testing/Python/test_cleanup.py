@@ -58,11 +58,20 @@ def test_the_commonest_neighbour_wins(labels):
 
 
 def test_two_small_islands_side_by_side_go_to_the_large_tissue(labels):
-    labels[0, 4:6, 4] = 3
-    labels[0, 4:6, 5] = 4
+    labels[0, 1, 0] = 3  # in the region's corner: touches two voxels of the other island
+    labels[0, 1:3, 1] = 4  # and only one of the large tissue
     cleaned, count = remove_islands(labels, SPACING, 10.0)
     assert count == 2
-    assert (cleaned[0, 4:6, 4:6] == 2).all()
+    assert (cleaned[0, 1:] == 2).all()
+
+
+def test_an_island_within_an_island_goes_to_it(labels):
+    labels[0, 4:7, 4:7] = 3
+    labels[0, 5, 5] = 4
+    cleaned, count = remove_islands(labels, SPACING, 30.0)
+    assert count == 2
+    assert cleaned[0, 5, 5] == 3
+    assert (cleaned[0, 4, 4:7] == 2).all()
 
 
 def test_an_island_outside_everything_is_removed():
