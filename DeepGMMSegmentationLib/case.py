@@ -129,7 +129,30 @@ def segment(
         settings=settings,
         spacing=spacing,
         roles=roles,
+        notes=_notes(best, settings, roles),
     )
+
+
+def _notes(fit: Fit, settings: Settings, roles: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the user should know of this run, one sentence each."""
+    notes = []
+    if not fit.converged:
+        notes.append(
+            f"The NLL had not settled after {len(fit.history)} iterations; raise max_iterations "
+            "or the tolerance."
+        )
+    tissues = settings.prior.tissues if settings.prior else ()
+    if "scar" in tissues and "edema" not in tissues:
+        notes.append(
+            "There is no edema class: edema counts as healthy myocardium; add a T2 image to see it."
+        )
+    if "edema" in tissues and "T2" not in roles:
+        notes.append("Without a T2 image edema can hardly be seen; do not rely on its size.")
+    if {"edema", "scar"} <= set(tissues) and "LGE" not in roles:
+        notes.append(
+            "Without an LGE image scar and edema look alike; rely on their sum, not on either."
+        )
+    return tuple(notes)
 
 
 def _checked_arrays(
@@ -232,7 +255,7 @@ def _order(
     settings = solver.settings
     means, sizes = _numpy(mixture.means), solver.region.valid.sum(-1).numpy()
     kept = np.tile(np.arange(settings.classes), (len(means), 1))
-    fixed = fixed or settings.start in ("prior", "means")
+    fixed = fixed or settings.keeps_order
     if settings.prior is None:
         return (kept if fixed else naming.order_by_rule(means, sizes)), None
     costs = naming.assignment_costs(means, solver.tissue_means, solver.tissue_deviations)
@@ -261,7 +284,8 @@ def _agreement(fits: list[Fit], labels: np.ndarray, region: Region) -> Optional[
     runs = [_labels(_probabilities(fit, unordered, region), region) for fit in fits]
     matched = [np.append(0, match(run, labels, classes) + 1)[run] for run in runs]
     pairs = [dice(a, b, classes) for i, a in enumerate(matched) for b in matched[:i]]
-    return tuple(np.nanmean(pairs, axis=0).tolist())
+    # A class that neither of two runs found is one they agree on.
+    return tuple(np.nan_to_num(pairs, nan=1.0).mean(axis=0).tolist())
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from .em import Fit
@@ -26,6 +27,7 @@ def fit(
     *,
     penalty: Optional[Regularizer] = None,
     report: Optional[Callable[[int, float], None]] = None,
+    heartbeat: Optional[Callable[[], None]] = None,
 ) -> Fit:
     """Fit the network to one case: its output is the responsibilities, AdamW lowers the NLL.
 
@@ -48,7 +50,12 @@ def fit(
         loss.
     report : callable, optional
         Called with the iteration (from 1) and the mean NLL; may raise to stop.
+    heartbeat : callable, optional
+        Called after every layer, forward and backward, where the network runs on the CPU; may
+        raise to stop.
     """
+    if heartbeat is not None and images.device.type == "cpu":
+        _beat_at_every_layer(network, heartbeat)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -57,9 +64,12 @@ def fit(
     converged = False
     for iteration in range(1, settings.max_iterations + 1):
         optimizer.zero_grad(set_to_none=True)
-        responsibilities = network_responsibilities(network, images, gather, observations)
+        logits = gather(network(images)).to(observations.intensities.dtype)
+        responsibilities = responsibilities_of(logits, observations)
         nll, mixture, log_p = objective(responsibilities, observations, settings)
         loss = nll.mean()
+        if observations.strokes is not None:
+            loss = loss + functional.cross_entropy(logits, observations.strokes, ignore_index=-1)
         if penalty is not None:
             loss = loss + penalty(log_p.exp(), mixture.means, mixture.covariances)
         history.append(float((nll.detach() * sizes).sum() / sizes.sum()))
@@ -76,14 +86,17 @@ def fit(
     return Fit(found, responsibilities.detach(), nll.detach(), history, converged)
 
 
-def network_responsibilities(
-    network: UNet,
-    images: Tensor,
-    gather: Callable[[Tensor], Tensor],
-    observations: Observations,
-) -> Tensor:
-    """Return w = softmax(U-Net(images) + bias) at the mixtures' voxels, ``(B, K, N)``."""
-    logits = gather(network(images)).to(observations.intensities.dtype)
-    if observations.bias is not None:
-        logits = logits + observations.bias
-    return torch.softmax(logits, dim=1)
+def responsibilities_of(logits: Tensor, observations: Observations) -> Tensor:
+    """Return w, the softmax of the network's output and the voxels' bias, ``(B, K, N)``."""
+    return torch.softmax(logits if observations.bias is None else logits + observations.bias, dim=1)
+
+
+def _beat_at_every_layer(network: UNet, heartbeat: Callable[[], None]) -> None:
+    def beat(module: nn.Module, inputs: object, output: Tensor) -> None:
+        heartbeat()
+        if output.requires_grad:
+            output.register_hook(lambda gradient: heartbeat())
+
+    for layer in network.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(beat)

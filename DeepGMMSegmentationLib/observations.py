@@ -29,6 +29,8 @@ class Observations:
         Maps responsibilities ``(B, K, N)`` to their local averages of the same shape.
     pseudo : Tensor, shape ``(B, K, P)``, optional
         Moments of the pseudo-voxels by which a prior pulls means and variances.
+    strokes : Tensor of int64, shape ``(B, N)``, optional
+        The class, from 0, of voxels where the user painted it; -1 elsewhere.
     """
 
     intensities: Tensor
@@ -36,6 +38,7 @@ class Observations:
     bias: Optional[Tensor] = None
     smooth: Optional[Callable[[Tensor], Tensor]] = None
     pseudo: Optional[Tensor] = None
+    strokes: Optional[Tensor] = None
 
     def proportions(self, responsibilities: Tensor) -> Tensor:
         """Return log Π_k(x) of a spatially variant mixture from its responsibilities."""

@@ -50,7 +50,7 @@ class Settings:
 
     Attributes
     ----------
-    method : {"SVGMM", "GMM", "deepG", "deepSVG"}
+    method : {"GMM", "SVGMM", "deepG", "deepSVG"}
         Mixture with global (GMM, deepG) or per-voxel (SVGMM, deepSVG) proportions, its E-step in
         closed form (GMM, SVGMM) or learned by a U-Net (deepG, deepSVG).
     classes : int
@@ -60,9 +60,8 @@ class Settings:
     scope : {"slice", "volume"}
         One mixture per slice, as in the paper, or one for all slices.
     start : {"kmeans", "random", "means", "prior"}
-        Where EM begins: k-means++, random responsibilities, `means`, or the means of `prior`.
-        The deep methods begin at a random network; from "prior" or "means" on, the network is
-        first fitted to the responsibilities that EM finds from there.
+        Where EM begins: k-means++, random responsibilities, `means`, or the `prior`. The deep
+        methods begin at a random network.
     means : tuple of tuple of float, optional
         K starting means of M values each, in input intensity units, for ``start="means"``.
     restarts : int
@@ -72,7 +71,7 @@ class Settings:
     min_iterations : int
         The fewest iterations before convergence is believed.
     max_iterations : int
-        The most iterations that are made.
+        The most iterations that are made, whatever `min_iterations`.
     variance_floor : float
         Added to every variance, in normalised units.
     normalize : {"image", "roi"}
@@ -112,16 +111,16 @@ class Settings:
         Millimetres of image around the region's bounding box, in plane, that are kept.
     """
 
-    method: str = "SVGMM"
+    method: str = "deepSVG"
     classes: int = 4
     covariance: str = "diag"
     scope: str = "volume"
     start: str = "kmeans"
     means: Optional[tuple[tuple[float, ...], ...]] = None
     restarts: int = 1
-    tolerance: float = 1e-4
+    tolerance: float = 1e-3
     min_iterations: int = 10
-    max_iterations: int = 200
+    max_iterations: int = 100
     variance_floor: float = 1e-3
     normalize: str = "roi"
     device: str = "auto"
@@ -132,11 +131,11 @@ class Settings:
     smoothing: float = 0.0
     anatomy: float = 0.0
     degrees_of_freedom: Optional[float] = None
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-3
     gradient_clip: float = 12.0
     filters: int = 8
-    depth: int = 3
+    depth: int = 2
     margin: float = 12.0
 
     def __post_init__(self) -> None:
@@ -158,8 +157,6 @@ class Settings:
                 raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
             raise InvalidInput(f"device is {self.device!r}; give auto, cpu, cuda or cuda:N.")
-        if self.min_iterations > self.max_iterations:
-            raise InvalidInput("min_iterations is above max_iterations; lower it.")
         self._check_means()
         self._check_prior()
 
@@ -177,6 +174,9 @@ class Settings:
                 raise InvalidInput("means holds NaN or infinity; give finite intensities.")
         if (self.start == "means") != (self.means is not None):
             raise InvalidInput('start="means" and means go together; give both or neither.')
+
+        if self.means is not None and self.deep:
+            raise InvalidInput("The deep methods begin at a random network; leave means out.")
 
     def _check_prior(self) -> None:
         if self.prior is None:
@@ -201,6 +201,13 @@ class Settings:
     def spatial(self) -> bool:
         """Whether every voxel has proportions of its own."""
         return "SVG" in self.method
+
+    @property
+    def keeps_order(self) -> bool:
+        """Whether the classes come out in the order of the given means or the prior's tissues."""
+        if self.deep:
+            return max(self.mean_penalty, self.prior_weight, self.anatomy) > 0
+        return self.start in ("prior", "means")
 
     def to_json(self) -> str:
         """Return the record as JSON text that `from_json` reads back to an equal record."""
@@ -296,6 +303,7 @@ class Settings:
             "smoothing": 2.0,
             "anatomy": 0.5,
             "degrees_of_freedom": 8.0,
-            "tolerance": 1e-4,
         }
+        if str(overrides.get("method")).startswith("deep"):
+            values.update(mean_penalty=0.1, learning_rate=3e-3, tolerance=2e-3, min_iterations=30)
         return cls(**{**values, **overrides})

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import deep, em, spatial
+from . import deep, em, naming, spatial
 from .deep import Regularizer
 from .em import Fit
 from .errors import InvalidInput
@@ -56,17 +56,21 @@ class Solver:
         self.images = torch.from_numpy(region.images).movedim(1, 0).to(device)
         self.tissue_means, self.tissue_deviations = self._tissues(roles)
         self.depth = torch.from_numpy(spatial.depth(region.mask, region.spacing))[:, None]
-        self.seeds = None
-        if seeds is not None:
-            strokes = torch.from_numpy(seeds.astype(np.int64))[:, None].to(device)
-            self.seeds = region.gather(strokes)[:, 0] * region.valid.to(device)
+        self.strokes = self._strokes(seeds)
         self.observations = Observations(
             region.gather(self.images),
             region.valid.to(device),
             self._bias(),
             self._smooth(),
             self._pseudo_voxels(),
+            self.strokes,
         )
+
+    def _strokes(self, seeds: Optional[np.ndarray]) -> Optional[Tensor]:
+        if seeds is None:
+            return None
+        grid = torch.from_numpy(seeds.astype(np.int64))[:, None]
+        return (self.region.gather(grid)[:, 0] * self.region.valid - 1).to(self.device)
 
     def _tissues(self, roles: Sequence[str]) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
         """Return the prior's means and deviations in the mixtures' units, each ``(B, K, M)``.
@@ -97,11 +101,11 @@ class Solver:
             )
             grid = torch.from_numpy(profile).movedim(0, 1).clamp_min(1e-6).log().to(self.device)
             bias = settings.anatomy * self.region.gather(grid)
-        if self.seeds is not None:
-            classes = torch.arange(1, settings.classes + 1, device=self.device)[:, None]
-            excluded = (self.seeds[:, None] > 0) & (self.seeds[:, None] != classes)
-            strokes = IMPOSSIBLE * excluded.double()
-            bias = strokes if bias is None else bias + strokes
+        if self.strokes is not None:
+            classes = torch.arange(settings.classes, device=self.device)[:, None]
+            known = self.strokes[:, None]
+            excluded = IMPOSSIBLE * ((known >= 0) & (known != classes)).double()
+            bias = excluded if bias is None else bias + excluded
         return bias
 
     def _smooth(self) -> Optional[Callable[[Tensor], Tensor]]:
@@ -138,33 +142,29 @@ class Solver:
         heartbeat : callable, optional
             Called often within an iteration of a deep method on the CPU.
         """
-        settings = self.settings
-        limit = settings.max_iterations
-        closed_form = None
-        if not settings.deep or settings.start != "random":
-            closed_form = em.fit(
+        settings, limit = self.settings, self.settings.max_iterations
+        if not settings.deep:
+            return em.fit(
                 self.observations,
                 self._start(seed),
                 settings,
                 lambda iteration, nll: report("EM", iteration, limit, nll),
             )
-        if not settings.deep:
-            return closed_form
         inputs = self.images.float()
         if settings.anatomy > 0:
             inputs = torch.cat([inputs, self.depth.to(inputs)], dim=1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = UNet(inputs.shape[1], settings.classes, settings.filters, settings.depth)
-        network = network.to(self.device)
         return deep.fit(
-            network,
+            network.to(self.device),
             inputs,
             self.region.gather,
             self.observations,
             settings,
             penalty=self._penalty,
             report=lambda iteration, nll: report(settings.method, iteration, limit, nll),
+            heartbeat=heartbeat,
         )
 
     def _start(self, seed: int) -> Mixture:
@@ -181,7 +181,24 @@ class Solver:
                 :, None
             ]
             given = torch.from_numpy(given).to(self.device)
-        return start_mixture(self.observations, given, settings, seed)
+        mixture = start_mixture(self.observations, given, settings, seed)
+        if self.strokes is None or settings.start == "means":
+            return mixture
+        return self._in_order_of_strokes(mixture)
+
+    def _in_order_of_strokes(self, mixture: Mixture) -> Mixture:
+        """Return the mixture, each painted class the component nearest to what was painted."""
+        means = mixture.means.cpu().numpy()
+        mixtures, classes, _ = means.shape
+        costs = np.zeros((mixtures, classes, classes))
+        intensities = self.observations.intensities.movedim(1, 2)
+        for k in range(classes):
+            painted = intensities[self.strokes == k]
+            if len(painted):
+                costs[:, k] = ((means - painted.mean(0).cpu().numpy()) ** 2).sum(-1)
+        order = torch.from_numpy(naming.best_order(costs)).to(self.device)
+        rows = torch.arange(mixtures, device=self.device)[:, None]
+        return Mixture(*(value[rows, order] for value in vars(mixture).values()))
 
     def _penalty(self, proportions: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
         """Return λ‖μ − μ_data‖², and what the caller's regularizer adds."""
