@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from .console import add_command, progress_bar, say
 from .options import add_settings, chosen_settings
 
 if TYPE_CHECKING:
     from .files import PathLike
-    from .result import Progress, ProgressCallback, Result
+    from .result import Result
     from .settings import Settings
 
 SEGMENT = """\
@@ -44,7 +43,7 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm segment``."""
     usage = "IMAGE [IMAGE ...] --roi FILE --out FOLDER"
     summary = "divide a region of aligned images into tissues"
-    parser = _add(subparsers, "segment", usage, summary, SEGMENT)
+    parser = add_command(subparsers, "segment", usage, summary, SEGMENT)
     parser.add_argument(
         "images",
         nargs="+",
@@ -80,7 +79,7 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
 def add_demo(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm demo``."""
     summary = "segment a synthetic heart and compare with its truth"
-    parser = _add(subparsers, "demo", "[--out FOLDER]", summary, DEMO)
+    parser = add_command(subparsers, "demo", "[--out FOLDER]", summary, DEMO)
     parser.add_argument(
         "--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)"
     )
@@ -93,7 +92,7 @@ def add_demo(subparsers: Any) -> argparse.ArgumentParser:
 def add_evaluate(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm evaluate``."""
     summary = "compare two label maps: Dice per label"
-    parser = _add(subparsers, "evaluate", "LABELS TRUTH", summary, EVALUATE)
+    parser = add_command(subparsers, "evaluate", "LABELS TRUTH", summary, EVALUATE)
     parser.add_argument(
         "labels", metavar="LABELS", help="the label map to judge (NIfTI, NRRD, .seg.nrrd, MHA)"
     )
@@ -109,18 +108,6 @@ def add_evaluate(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.set_defaults(run=evaluate)
     return parser
-
-
-def _add(
-    subparsers: Any, name: str, usage: str, summary: str, description: str
-) -> argparse.ArgumentParser:
-    return subparsers.add_parser(
-        name,
-        help=summary,
-        usage=f"deepgmm {name} {usage} [options]",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -151,8 +138,8 @@ def segment(args: argparse.Namespace) -> None:
         force=args.force,
         probabilities=args.probabilities,
     )
-    _say(overview(result))
-    _say(f"Written to {args.out}; open segmentation.seg.nrrd in 3D Slicer, or figure.png.")
+    say(overview(result))
+    say(f"Written to {args.out}; open segmentation.seg.nrrd in 3D Slicer, or figure.png.")
 
 
 def demo(args: argparse.Namespace) -> None:
@@ -184,20 +171,20 @@ def demo(args: argparse.Namespace) -> None:
             new / "result",
             probabilities=args.probabilities,
         )
-    _say(overview(result))
+    say(overview(result))
     matched = result.naming is None
     how = "matched to the truth afterwards, for they have no names" if matched else "by name"
-    _say(f"Dice against the truth of this synthetic heart (drawn, not a patient's), classes {how}:")
+    say(f"Dice against the truth of this synthetic heart (drawn, not a patient's), classes {how}:")
     label_names = dict(enumerate(result.tissues, 1))
-    _say(
+    say(
         dice_table(
             result.labels, drawn.labels, matched, label_names, dict(enumerate(drawn.tissues, 1))
         )
     )
     images = Path(args.out) / "images"
-    _say(f"Images in {images}, result in {Path(args.out) / 'result'}. With your own settings:")
+    say(f"Images in {images}, result in {Path(args.out) / 'result'}. With your own settings:")
     named = " ".join(str(images / f"{role}.nii.gz") for role in drawn.roles)
-    _say(f"  deepgmm segment {named} --roi {images / 'lv.nii.gz'} --out out")
+    say(f"  deepgmm segment {named} --roi {images / 'lv.nii.gz'} --out out")
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -211,7 +198,7 @@ def evaluate(args: argparse.Namespace) -> None:
         {each.value: each.name for each in segments(each_image)}
         for each_image in (image, truth_image)
     )
-    _say(dice_table(labels, truth, args.match, names, truth_names))
+    say(dice_table(labels, truth, args.match, names, truth_names))
 
 
 def _segment_files(
@@ -237,7 +224,7 @@ def _segment_files(
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     images, reference = read_images(paths, resample)
     roi = read_roi(roi_path, reference, segment, resample)
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         result = segment_arrays(
             images,
             roi,
@@ -248,24 +235,3 @@ def _segment_files(
         )
     write(result, images, reference, folder, force=force, probabilities=probabilities)
     return result
-
-
-@contextmanager
-def _progress_bar() -> Iterator[ProgressCallback]:
-    """Show the part done, the remaining time and the NLL on stderr."""
-    from tqdm import tqdm
-
-    form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-    with tqdm(total=1.0, bar_format=form, file=sys.stderr, desc="Starting") as bar:
-
-        def show(event: Progress) -> None:
-            bar.set_description_str(f"{event.stage} on {event.device}", refresh=False)
-            bar.set_postfix_str(f"NLL {event.nll:.4f}", refresh=False)
-            bar.update(event.fraction - bar.n)
-
-        yield show
-        bar.update(bar.total - bar.n)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
