@@ -98,10 +98,10 @@ def test_options_become_settings(tmp_path):
     assert settings_of() == Settings()
     means = ((1.0, 2.0), (3.0, 4.0))
     assert settings_of(
-        *("--method", "deepG", "--classes", 2, "--tolerance", "1e-5", "--scope", "slice"),
+        *("--method", "GMM", "--classes", 2, "--tolerance", "1e-5", "--scope", "slice"),
         *("--degrees-of-freedom", 4, "--means", "[[1, 2], [3, 4]]", "--start", "means"),
     ) == Settings(
-        method="deepG",
+        method="GMM",
         classes=2,
         tolerance=1e-5,
         scope="slice",
