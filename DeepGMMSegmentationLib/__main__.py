@@ -27,7 +27,7 @@ Try it on a synthetic heart, then on your own images:
 `deepgmm COMMAND --help` explains a command.
 
 Exit codes: 0 done, 1 failed, 2 the input or an option cannot be used, 130 cancelled (Ctrl-C).
-After any but 0 nothing was written."""
+After any but 0 nothing was written, of a cohort but the cases that are whole."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,8 +55,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     args = build_parser().parse_args(arguments)
     try:
         args.run(args)
-    except (Cancelled, KeyboardInterrupt):
-        return _fail(args, "cancelled; nothing was written.", 130)
+    except (Cancelled, KeyboardInterrupt) as error:
+        return _fail(args, f"cancelled; {str(error) or 'nothing was written.'}", 130)
     except InvalidInput as error:
         return _fail(args, str(error), 2)
     except DeepGMMError as error:

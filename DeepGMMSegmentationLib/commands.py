@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any
 
+from .commands_cohort import segment_cases
 from .console import add_command, progress_bar, say
+from .errors import InvalidInput
 from .options import add_settings, chosen_settings
-
-if TYPE_CHECKING:
-    from .files import PathLike
-    from .result import Result
-    from .settings import Settings
 
 SEGMENT = """\
 Divide a region of aligned images into tissues.
@@ -26,7 +22,17 @@ writes into out/:
   segmentation.seg.nrrd   opens in 3D Slicer, with names, colours and terminology
   labels.nii.gz           0 outside the region, 1…K inside
   result.json             sizes, fitted parameters, history, settings, versions
-  figure.png              contours, labels, histograms with the fitted components"""
+  figure.png              contours, labels, histograms with the fitted components
+
+A whole cohort:
+  deepgmm segment --cases cases.csv --out-dir out/ --method SVGMM
+
+The table has a row per case and the columns: case (a name), roi, and one per sequence, whose
+header is its role (LGE, T2, bSSFP or any name); further, if wanted, segment. Paths are relative
+to the table; a cell is empty where the case lacks the sequence. Each case gets a folder with the
+files above; cohort.csv has the measures of all. A case that is done already is skipped, one that
+fails is reported at the end. torchrun shares the cases among processes and machines:
+  torchrun --nproc-per-node 4 -m DeepGMMSegmentationLib segment --cases cases.csv --out-dir out/"""
 
 DEMO = """\
 Draw a synthetic heart (no patient's), write it as files, segment these, and compare with the
@@ -41,24 +47,22 @@ Example:
 
 def add_segment(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm segment``."""
-    usage = "IMAGE [IMAGE ...] --roi FILE --out FOLDER"
+    usage = "(IMAGE [IMAGE ...] --roi FILE --out FOLDER | --cases FILE --out-dir FOLDER)"
     summary = "divide a region of aligned images into tissues"
     parser = add_command(subparsers, "segment", usage, summary, SEGMENT)
     parser.add_argument(
         "images",
-        nargs="+",
+        nargs="*",
         metavar="IMAGE",
         help="aligned sequences: NIfTI, NRRD, MHA/MHD, or a folder with one DICOM series",
     )
-    parser.add_argument(
-        "--roi", required=True, metavar="FILE", help="the region: a mask, or a segmentation"
-    )
+    parser.add_argument("--roi", metavar="FILE", help="the region: a mask, or a segmentation")
     parser.add_argument(
         "--segment",
         metavar="NAME_OR_NUMBER",
         help="the segment of a .seg.nrrd, or the label, that is the region (default: all)",
     )
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where the result goes")
+    parser.add_argument("--out", metavar="FOLDER", help="where the result goes")
     parser.add_argument(
         "--roles",
         nargs="+",
@@ -69,6 +73,12 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
         "--resample",
         action="store_true",
         help="bring images and region that are on another grid onto the first image's",
+    )
+    parser.add_argument(
+        "--cases", metavar="FILE", help="a cohort, in place of images, --roi, --out: see above"
+    )
+    parser.add_argument(
+        "--out-dir", metavar="FOLDER", help="where the folders of the cases go, with --cases"
     )
     _add_output(parser)
     add_settings(parser)
@@ -119,7 +129,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def segment(args: argparse.Namespace) -> None:
     """Run ``deepgmm segment``."""
+    if _of_a_cohort(args):
+        segment_cases(args)
+        return
+    from .cohort import CaseFiles
     from .folders import check_folder
+    from .job import segment_files
     from .outputs import OUTPUTS
     from .roles import file_roles
     from .terminal import overview
@@ -127,19 +142,37 @@ def segment(args: argparse.Namespace) -> None:
     settings = chosen_settings(args)
     roles = args.roles or file_roles(args.images)
     check_folder(args.out, OUTPUTS, args.force)
-    result = _segment_files(
-        args.images,
-        args.roi,
-        settings,
-        roles,
-        args.out,
-        segment=args.segment,
-        resample=args.resample,
-        force=args.force,
-        probabilities=args.probabilities,
-    )
+    if not len(set(roles)) == len(roles) == len(args.images):
+        raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
+    images = dict(zip(roles, map(Path, args.images)))
+    with progress_bar() as progress:
+        result = segment_files(
+            CaseFiles("case", images, Path(args.roi), segment=args.segment),
+            settings,
+            args.out,
+            resample=args.resample,
+            force=args.force,
+            probabilities=args.probabilities,
+            progress=progress,
+        )
     say(overview(result))
     say(f"Written to {args.out}; open segmentation.seg.nrrd in 3D Slicer, or figure.png.")
+
+
+def _of_a_cohort(args: argparse.Namespace) -> bool:
+    """Tell the two uses of ``deepgmm segment`` apart, and refuse what mixes or lacks options."""
+    single = {"IMAGE": args.images, "--roi": args.roi, "--out": args.out}
+    cohort = {"--cases": args.cases, "--out-dir": args.out_dir}
+    of_a_cohort = any(cohort.values())
+    for name, value in {**single, "--segment": args.segment, "--roles": args.roles}.items():
+        if value and of_a_cohort:
+            raise InvalidInput(f"{name} does not go with --cases, whose table says it; remove it.")
+    for name, value in (cohort if of_a_cohort else single).items():
+        if not value:
+            raise InvalidInput(
+                f"{name} is missing; give IMAGE, --roi and --out, or --cases and --out-dir."
+            )
+    return of_a_cohort
 
 
 def demo(args: argparse.Namespace) -> None:
@@ -147,8 +180,10 @@ def demo(args: argparse.Namespace) -> None:
     import numpy as np
     import SimpleITK as sitk  # noqa: N813
 
+    from .cohort import CaseFiles
     from .files import write_image
     from .folders import whole_folder
+    from .job import segment_files
     from .sample import heart
     from .terminal import dice_table, overview
 
@@ -163,14 +198,15 @@ def demo(args: argparse.Namespace) -> None:
             image = sitk.GetImageFromArray(array)
             image.SetSpacing(drawn.spacing[::-1])
             write_image(image, files[name])
-        result = _segment_files(
-            [files[role] for role in drawn.roles],
-            files["lv"],
-            settings,
-            drawn.roles,
-            new / "result",
-            probabilities=args.probabilities,
-        )
+        case = CaseFiles("demo", {role: files[role] for role in drawn.roles}, files["lv"])
+        with progress_bar() as progress:
+            result = segment_files(
+                case,
+                settings,
+                new / "result",
+                probabilities=args.probabilities,
+                progress=progress,
+            )
     say(overview(result))
     matched = result.naming is None
     how = "matched to the truth afterwards, for they have no names" if matched else "by name"
@@ -199,39 +235,3 @@ def evaluate(args: argparse.Namespace) -> None:
         for each_image in (image, truth_image)
     )
     say(dice_table(labels, truth, args.match, names, truth_names))
-
-
-def _segment_files(
-    paths: Sequence[PathLike],
-    roi_path: PathLike,
-    settings: Settings,
-    roles: Sequence[str],
-    folder: PathLike,
-    *,
-    segment: Optional[str] = None,
-    resample: bool = False,
-    force: bool = False,
-    probabilities: bool = False,
-) -> Result:
-    """Read, segment and write: the main job."""
-    import SimpleITK as sitk  # noqa: N813
-
-    from .case import segment as segment_arrays
-    from .files import read_images, read_roi
-    from .outputs import write
-
-    # What of ITK's warnings matters is an error of ours, in words that say what to do.
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    images, reference = read_images(paths, resample)
-    roi = read_roi(roi_path, reference, segment, resample)
-    with progress_bar() as progress:
-        result = segment_arrays(
-            images,
-            roi,
-            settings,
-            spacing=reference.GetSpacing()[::-1],
-            roles=roles,
-            progress=progress,
-        )
-    write(result, images, reference, folder, force=force, probabilities=probabilities)
-    return result

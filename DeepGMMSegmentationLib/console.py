@@ -36,12 +36,19 @@ def progress_bar() -> Iterator[ProgressCallback]:
     from tqdm import tqdm
 
     form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-    with tqdm(total=1.0, bar_format=form, file=sys.stderr, desc="Starting") as bar:
+    bars: list[tqdm] = []  # none before the first event: an error in the input is one line alone
 
-        def show(event: Progress) -> None:
-            bar.set_description_str(f"{event.stage} on {event.device}", refresh=False)
-            bar.set_postfix_str(f"NLL {event.nll:.4f}", refresh=False)
-            bar.update(event.fraction - bar.n)
+    def show(event: Progress) -> None:
+        if not bars:
+            bars.append(tqdm(total=1.0, bar_format=form, file=sys.stderr))
+        bars[0].set_description_str(f"{event.stage} on {event.device}", refresh=False)
+        bars[0].set_postfix_str(f"NLL {event.nll:.4f}", refresh=False)
+        bars[0].update(event.fraction - bars[0].n)
 
+    try:
         yield show
-        bar.update(bar.total - bar.n)
+        for bar in bars:
+            bar.update(bar.total - bar.n)
+    finally:
+        for bar in bars:
+            bar.close()

@@ -18,6 +18,7 @@ from .files import PathLike, write_image
 from .folders import whole_folder
 from .measures import sizes
 from .result import Result
+from .summary import measure
 from .tissues import tissue
 
 # Everything that `write` writes.
@@ -81,7 +82,9 @@ def write(
             for name, values in zip(result.tissues, result.probabilities):
                 path = new / f"probability_{re.sub(r'[^A-Za-z0-9-]+', '_', name)}.nii.gz"
                 write_image(_on(values, reference), path)
-        text = json.dumps(record(result), indent=2, allow_nan=False)
+        measures = measure(result, images, reference=reference).to_dict()
+        values = {**record(result), "measures": _plain(measures)}
+        text = json.dumps(values, indent=2, allow_nan=False)
         (new / "result.json").write_text(text + "\n", encoding="utf-8")
         figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
 

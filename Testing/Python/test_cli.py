@@ -350,7 +350,7 @@ def test_an_unexpected_error_is_one_line_and_exit_code_one(files, capsys, monkey
         raise KeyError("what?")
 
     monkeypatch.chdir(files)
-    monkeypatch.setattr("DeepGMMSegmentationLib.case.segment", fail)
+    monkeypatch.setattr("DeepGMMSegmentationLib.job.segment", fail)
     code = main(["segment", "LGE.nii.gz", "--roi", "roi.nii.gz", "--out", "out"])
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert code == 1

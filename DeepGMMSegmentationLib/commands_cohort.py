@@ -1,0 +1,84 @@
+"""``deepgmm segment --cases``: the same for every case of a cohort."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .console import progress_bar, say
+from .errors import DeepGMMError
+from .options import chosen_settings
+
+if TYPE_CHECKING:
+    from .cohort import CaseFiles
+    from .result import Progress
+
+
+def segment_cases(args: argparse.Namespace) -> None:
+    """Run ``deepgmm segment --cases``.
+
+    Raises
+    ------
+    DeepGMMError
+        At the end, if a case failed.
+    """
+    from .batch import SUMMARY, gather, go_over, holds_result, share, write_summary
+    from .cohort import read_cases
+    from .folders import check_folder
+    from .job import segment_files
+
+    if args.debug:
+        logging.basicConfig(level=logging.INFO)
+    folder = Path(args.out_dir)
+    cases = read_cases(args.cases, missing_ok=True)
+    settings = chosen_settings(args)
+    check_folder(folder, ())
+    mine = share(cases)
+    with progress_bar() as show:
+
+        def run(case: CaseFiles, target: Path) -> None:
+            place = mine.index(case)
+
+            def progress(event: Progress) -> None:
+                stage = f"{case.name} ({place + 1} of {len(mine)}), {event.stage}"
+                fraction = (place + event.fraction) / len(mine)
+                show(dataclasses.replace(event, stage=stage, fraction=fraction))
+
+            segment_files(
+                case,
+                settings,
+                target,
+                resample=args.resample,
+                force=True,
+                probabilities=args.probabilities,
+                progress=progress,
+            )
+
+        def is_done(target: Path) -> bool:
+            return not args.force and holds_result(target, settings)
+
+        outcomes = go_over(mine, folder, run, is_done)
+
+    outcomes = gather(outcomes)
+    if outcomes is None:
+        return
+    states = {outcome.case: outcome for outcome in outcomes}
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    done = [case.name for case in cases if case.name in states and states[case.name] not in failed]
+    if done:
+        write_summary(done, folder)
+    skipped = sum(outcome.state == "skipped" for outcome in outcomes)
+    say(
+        f"{len(outcomes)} cases: {len(done) - skipped} segmented, {skipped} skipped as done "
+        f"before, {len(failed)} failed. Results in {folder}, the cohort's table in {SUMMARY}."
+    )
+    if failed:
+        width = max(len(outcome.case) for outcome in failed)
+        say("\n".join(["", f"{'Failed':<{width}}  Reason"]))
+        say("\n".join(f"{outcome.case:<{width}}  {outcome.reason}" for outcome in failed))
+        raise DeepGMMError(
+            f"{len(failed)} of {len(outcomes)} cases failed; repair them and run it again."
+        )

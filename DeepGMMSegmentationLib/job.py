@@ -1,0 +1,58 @@
+"""The main job of the command line: read a case's files, segment, write the result."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import SimpleITK as sitk  # noqa: N813
+
+from .case import segment
+from .cohort import CaseFiles
+from .files import PathLike, read_images, read_roi
+from .outputs import write
+from .result import ProgressCallback, Result
+from .settings import Settings
+
+
+def segment_files(
+    case: CaseFiles,
+    settings: Settings,
+    folder: PathLike,
+    *,
+    resample: bool = False,
+    force: bool = False,
+    probabilities: bool = False,
+    progress: Optional[ProgressCallback] = None,
+) -> Result:
+    """Segment a case into a folder; its truth is not looked at.
+
+    Parameters
+    ----------
+    case : CaseFiles
+    settings : Settings
+    folder : path
+        Where the result goes; see `outputs.write`, also for `force` and `probabilities`.
+    resample : bool
+        Whether what is on another grid is brought onto the first image's.
+    progress : callable, optional
+        Called with a `Progress` once per iteration; may raise `Cancelled`.
+
+    Raises
+    ------
+    InvalidInput
+        If a file or a setting cannot be used.
+    """
+    # What of ITK's warnings matters is an error of ours, in words that say what to do.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    images, reference = read_images(list(case.images.values()), resample)
+    roi = read_roi(case.roi, reference, case.segment, resample)
+    result = segment(
+        images,
+        roi,
+        settings,
+        spacing=reference.GetSpacing()[::-1],
+        roles=tuple(case.images),
+        progress=progress,
+    )
+    write(result, images, reference, folder, force=force, probabilities=probabilities)
+    return result
