@@ -44,6 +44,28 @@ RANGES = {
 }
 
 
+def check_fields(
+    record: Any, choices: dict[str, Sequence[str]], ranges: dict[str, tuple[float, float]]
+) -> None:
+    """Refuse a record with a field that is none of its choices, or a number out of its range.
+
+    A field whose default is None may be None. The type of a range's lower bound says whether a
+    number must be whole.
+    """
+    for name, allowed in choices.items():
+        value = getattr(record, name)
+        if value not in allowed:
+            raise InvalidInput(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")
+    for name, (least, most) in ranges.items():
+        value = getattr(record, name)
+        if value is None and getattr(type(record), name) is None:
+            continue
+        wanted = int if isinstance(least, int) else (int, float)
+        if isinstance(value, bool) or not isinstance(value, wanted) or not least <= value <= most:
+            kind = "a whole number" if wanted is int else "a number"
+            raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
+
+
 @dataclass(frozen=True)
 class Settings:
     """The choices of one run; the panel, the console and the command line share this record.
@@ -139,22 +161,7 @@ class Settings:
     margin: float = 12.0
 
     def __post_init__(self) -> None:
-        for name, choices in CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices:
-                raise InvalidInput(f"{name} is {value!r}; choose one of {', '.join(choices)}.")
-        for name, (least, most) in RANGES.items():
-            value = getattr(self, name)
-            if value is None and name == "degrees_of_freedom":
-                continue
-            wanted = int if isinstance(least, int) else (int, float)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, wanted)
-                or not least <= value <= most
-            ):
-                kind = "a whole number" if wanted is int else "a number"
-                raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
+        check_fields(self, CHOICES, RANGES)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
             raise InvalidInput(f"device is {self.device!r}; give auto, cpu, cuda or cuda:N.")
         self._check_means()
@@ -271,8 +278,10 @@ class Settings:
         """Return what a clinician gets by default for a heart with an infarct: named tissues.
 
         SVGMM with Student-t components, started from the shipped prior and drawn to it, with
-        proportions that are smooth and follow the depth in the wall. LGE alone has no contrast
-        between edema and healthy myocardium, so that edema is no tissue of its own then.
+        proportions that are smooth and follow the depth in the wall. With a deep `method` the
+        network's mixture has the same, and stops before it drifts away from the tissues. LGE
+        alone has no contrast between edema and healthy myocardium, so that edema is no tissue of
+        its own then.
 
         Parameters
         ----------
@@ -305,5 +314,6 @@ class Settings:
             "degrees_of_freedom": 8.0,
         }
         if str(overrides.get("method")).startswith("deep"):
-            values.update(mean_penalty=0.1, learning_rate=3e-3, tolerance=2e-3, min_iterations=30)
+            values.update(anatomy=1.0, mean_penalty=0.1, learning_rate=1e-3)
+            values.update(tolerance=2e-3, min_iterations=30)
         return cls(**{**values, **overrides})
