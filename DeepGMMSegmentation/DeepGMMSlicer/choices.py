@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 import slicer
 from slicer.i18n import tr as _
 
+from DeepGMMSegmentationLib import roles
 from DeepGMMSegmentationLib.errors import InvalidInput
+from DeepGMMSegmentationLib.priors import Prior
+from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import PRESETS, TISSUES, Tissue, tissue
 
 from .connectors import TissueList
-from .images import checkVolumes, gridDifference, resampleVolume, roleOf
-from .parameters import readSettings
+from .images import checkVolumes, gridDifference, resampleVolume
+from .parameters import readSettings, writeSettings
 from .region import segmentId
 
 ROLES = {"lge": "LGE", "t2": "T2", "bssfp": "bSSFP"}  # parameter: role
+INFARCT, HEALTHY = PRESETS
 UNNAMED = "Unnamed classes"
 
 
@@ -31,12 +35,43 @@ def classNames(count: int) -> list[str]:
     return [f"Class {i + 1}" for i in range(count)]
 
 
-def applyPreset(node: Any) -> None:
-    """Give the parameter node the tissues of the preset that was chosen."""
-    with slicer.util.NodeModify(node):
-        names = PRESETS.get(node.preset) or classNames(node.classes)
-        node.classes = len(names)
-        node.tissues = tissueRows(names)
+def presetPrior(node: Any) -> Optional[Prior]:
+    """Return what is known of the preset's tissues, or None for unnamed classes."""
+    if node.preset == INFARCT:
+        return recommended(node).prior
+    if node.preset == HEALTHY:
+        return Prior.infarct(edema=False).merged("scar", into="healthy myocardium")
+    return None
+
+
+def recommended(node: Any) -> Settings:
+    """Return the settings that suit the preset, the method and the images that are chosen."""
+    if node.preset == UNNAMED:
+        return Settings(method=node.method, classes=node.classes)
+    # Others have no place in the prior; with none of the three yet, those to come are all.
+    known = [role for role in chosenVolumes(node).values() if role in ROLES.values()]
+    settings = Settings.infarct(known or list(ROLES.values()), method=node.method)
+    if node.preset == INFARCT:
+        return settings
+    prior = presetPrior(node)
+    return dataclasses.replace(settings, prior=prior, classes=len(prior.tissues))
+
+
+def basis(node: Any) -> tuple[str, str, tuple[str, ...]]:
+    """Return the choices on which the recommended settings and the list of tissues rest."""
+    prior = presetPrior(node)
+    return node.preset, node.method, prior.tissues if prior else ()
+
+
+def applyRecommended(node: Any) -> None:
+    """Set everything in Advanced to what is recommended."""
+    writeSettings(node, recommended(node))
+
+
+def resetTissues(node: Any) -> None:
+    """Give the table the names and colours of the preset's tissues."""
+    prior = presetPrior(node)
+    node.tissues = tissueRows(prior.tissues if prior else classNames(node.classes))
 
 
 def matchTissuesToClasses(node: Any) -> None:
@@ -53,7 +88,7 @@ def pickByName(node: Any) -> None:
         volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
         plain = [volume for volume in volumes if type(volume) is slicer.vtkMRMLScalarVolumeNode]
         for parameter, role in ROLES.items():
-            named = [volume for volume in plain if roleOf(volume.GetName()) == role]
+            named = [volume for volume in plain if roles.role(volume.GetName()) == role]
             setattr(node, parameter, named[0] if named else None)
     if node.region is None:
         for region in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
@@ -110,15 +145,15 @@ def request(node: Any) -> dict[str, Any]:
                 name=node.output.GetName()
             )
         )
-    settings = readSettings(node)
+    if node.preset != UNNAMED:
+        Settings.infarct(list(chosen.values()))  # refuses sequences that the prior does not know
     return {
         "volumes": list(chosen),
         "region": node.region,
         "segment": node.segment,
-        "settings": settings,
+        "settings": readSettings(node, prior=presetPrior(node)),
         "roles": list(chosen.values()),
-        # Without a prior the classes come in an order that knows nothing of the preset's names.
-        "tissues": _tissues(node.tissues) if settings.prior or node.preset == UNNAMED else None,
+        "tissues": _tissues(node.tissues),
         "output": node.output,
         "probabilityMaps": node.probabilityMaps,
     }

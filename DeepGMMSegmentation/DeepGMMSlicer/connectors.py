@@ -124,4 +124,5 @@ class TissueTable(_Connector):
             buttonBlocked = button.blockSignals(True)
             button.setColor(qt.QColor(color))
             button.blockSignals(buttonBlocked)
+        table.setFixedHeight((len(value) + 1) * table.rowHeight(0))  # all rows and the header
         table.blockSignals(blocked)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import slicer
@@ -13,21 +12,6 @@ import vtk
 from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.errors import InvalidInput
-
-# What sequences are called in the names of volumes and files; T2* and T2 maps are other things.
-NAMES = {
-    "LGE": r"LGE|DE|late|PSIR|delayed",
-    "T2": r"T2(?![*]|[ _-]?(?:star|map))w?|STIR",
-    "bSSFP": r"b?SSFP|C0|cine|TrueFISP|FIESTA",
-}
-
-
-def roleOf(name: str) -> Optional[str]:
-    """Return LGE, T2 or bSSFP where the name says so, else None."""
-    for role, pattern in NAMES.items():
-        if re.search(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", name, re.IGNORECASE):
-            return role
-    return None
 
 
 def checkVolumes(volumes: Sequence[Any]) -> None:

@@ -257,14 +257,21 @@ def recordOf(node: Any) -> dict[str, Any]:
     return json.loads(node.GetAttribute(RECORD))
 
 
-def show(node: Any) -> None:
-    """Show the table of sizes and the first histogram in Slicer's table and plot views."""
-    selection = slicer.app.applicationLogic().GetSelectionNode()
-    selection.SetActiveTableID(ownedNodes(node, [TABLE])[0].GetID())
-    selection.SetActivePlotChartID(ownedNodes(node, [CHART])[1].GetID())
-    slicer.app.applicationLogic().PropagateTableSelection()
-    slicer.app.applicationLogic().PropagatePlotChartSelection()
+def show(node: Any, in3D: bool) -> None:
+    """Show the table of sizes in Slicer's table view, beside the surfaces or the first histogram.
+
+    None of Slicer's layouts has all three.
+    """
+    layouts = slicer.vtkMRMLLayoutNode
     layoutManager = slicer.app.layoutManager()
     if layoutManager is not None:  # there is none without a main window
-        layout = slicer.modules.tables.logic().GetLayoutWithTable(layoutManager.layout)
-        layoutManager.setLayout(slicer.modules.plots.logic().GetLayoutWithPlot(layout))
+        layoutManager.setLayout(
+            layouts.SlicerLayoutFourUpTableView if in3D else layouts.SlicerLayoutFourUpPlotTableView
+        )
+        if in3D:
+            slicer.util.resetThreeDViews()
+    logic = slicer.app.applicationLogic()
+    logic.GetSelectionNode().SetActiveTableID(ownedNodes(node, [TABLE])[0].GetID())
+    logic.GetSelectionNode().SetActivePlotChartID(ownedNodes(node, [CHART])[1].GetID())
+    logic.PropagateTableSelection()
+    logic.PropagatePlotChartSelection()

@@ -10,31 +10,35 @@ from slicer.parameterNodeWrapper import Choice, WithinRange
 
 from DeepGMMSegmentationLib.settings import CHOICES, RANGES, Settings
 
+# What a clinician gets who changes nothing.
+DEFAULTS = Settings.infarct(["LGE", "T2", "bSSFP"])
 # Made by other choices in the panel, or only from Python: not parameters of their own.
 ELSEWHERE = ("means", "prior")
 # In the panel 0 stands for the None of the record: Gaussian components.
 GAUSSIAN = "degrees_of_freedom"
+# In place of infinity, for which a spin box would be 300 digits wide.
+MOST = {int: 2**31 - 1, float: 1e6}
 
 
 def _annotation(name: str, default: Any) -> Any:
     if name in CHOICES:
-        choices = [choice for choice in CHOICES[name] if choice not in ELSEWHERE]
+        choices = [choice for choice in CHOICES[name] if choice != "means"]
         return Annotated[str, Choice(choices)]
     if name in RANGES:
         least, most = RANGES[name]
         least = 0.0 if name == GAUSSIAN else least
-        return Annotated[type(least), WithinRange(least, most)]
+        return Annotated[type(least), WithinRange(least, min(most, MOST[type(least)]))]
     return type(default)
 
 
 _FIELDS = {
-    field.name: 0.0 if field.name == GAUSSIAN else field.default
+    field.name: getattr(DEFAULTS, field.name)
     for field in dataclasses.fields(Settings)
     if field.name not in ELSEWHERE
 }
 
-# A base class for the module's parameter node: one parameter per field, with the record's default,
-# range and choices. Slicer's wrapper reads annotations, so that is what is made here.
+# A base class for the module's parameter node: one parameter per field, with the record's range
+# and choices. Slicer's wrapper reads annotations, so that is what is made here.
 SettingsParameters = type(
     "SettingsParameters",
     (),

@@ -10,7 +10,6 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from DeepGMMSegmentationLib.sample import heart
 from DeepGMMSegmentationLib.tissues import Tissue, tissue
 
 from .outputs import segmentationOf
@@ -44,6 +43,8 @@ def loadSample(seed: int = 0) -> list[Any]:
         The volumes LGE, T2 and bSSFP, a segmentation "LV region" with the segment "LV", and a
         segmentation "True tissues".
     """
+    from DeepGMMSegmentationLib.sample import heart
+
     sample = heart(seed)
     z, y, x = sample.spacing
     ijkToRAS = vtk.vtkMatrix4x4()  # the sample's frame is LPS with its origin at 0

@@ -8,9 +8,10 @@ import numpy as np
 import slicer
 import vtk
 from DeepGMMSlicer import outputs, sampledata
-from DeepGMMSlicer.images import gridDifference, resampleVolume, roleOf
+from DeepGMMSlicer.images import gridDifference, resampleVolume
+from DeepGMMSlicer.selftest import segmentsOf
 
-from DeepGMMSegmentation import DeepGMMSegmentationLogic, segmentsOf
+from DeepGMMSegmentation import DeepGMMSegmentationLogic
 from DeepGMMSegmentationLib import Settings
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.tissues import CONTEXT, TISSUES
@@ -171,23 +172,6 @@ class LogicTest(unittest.TestCase):
             slicer.util.arrayFromVolume(copy)[:, :, 1:], original[:, :, :-1], rtol=1e-5
         )
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(volume), original)
-
-    def test_sequences_are_known_by_name(self):
-        for name, role in (
-            ("LGE", "LGE"),
-            ("myops_101_DE", "LGE"),
-            ("late enhancement", "LGE"),
-            ("5: T2w sax", "T2"),
-            ("STIR", "T2"),
-            ("T2 map", None),
-            ("T2_star", None),
-            ("T2*", None),
-            ("patient_C0.nii", "bSSFP"),
-            ("cine SSFP", "bSSFP"),
-            ("model", None),
-            ("ADE", None),
-        ):
-            self.assertEqual(roleOf(name), role, name)
 
     def test_roles_names_and_record(self):
         self.volumes[2].SetName("perfusion")

@@ -11,8 +11,9 @@ import qt
 import slicer
 import vtk
 from DeepGMMSlicer import choices, dependencies, outputs, parameters, sampledata
+from DeepGMMSlicer.region import regionArray
+from DeepGMMSlicer.selftest import segmentsOf
 
-from DeepGMMSegmentation import segmentsOf
 from DeepGMMSegmentationLib import Settings
 from DeepGMMSegmentationLib.errors import DeepGMMError
 
@@ -67,20 +68,61 @@ class PanelTest(unittest.TestCase):
             Settings(method="GMM", covariance="full", degrees_of_freedom=4.5, smoothing=2.25),
             *(Settings.paper(method) for method in ("GMM", "SVGMM", "deepG", "deepSVG")),
         ):
+            self.representation.exit()  # or the panel would recommend others for the method
             parameters.writeSettings(self.node, settings)
             self.assertEqual(parameters.readSettings(self.node), settings)
-            # And from the widgets, which must not have rounded or clipped anything.
-            slicer.app.processEvents()
+            self.representation.enter()
+            self.assertEqual(parameters.readSettings(self.node), settings)
+            # The widgets must not have rounded or clipped anything.
             self.assertEqual(self.ui.learning_rateSpinBox.value, settings.learning_rate)
             self.assertEqual(self.ui.variance_floorSpinBox.value, settings.variance_floor)
             self.assertEqual(self.ui.toleranceSpinBox.value, settings.tolerance)
 
     def test_paper_and_defaults_buttons(self):
+        def settings():
+            return choices.request(self.node)["settings"]
+
+        roles = ["LGE", "T2", "bSSFP"]
+        self.assertEqual(settings(), Settings.infarct(roles))
         self.node.method = "deepG"
+        self.assertEqual(settings(), Settings.infarct(roles, method="deepG"))
         self.ui.paperButton.click()
-        self.assertEqual(parameters.readSettings(self.node), Settings.paper("deepG"))
+        prior = settings().prior
+        self.assertEqual(settings(), Settings.paper("deepG", prior=prior))
         self.ui.defaultsButton.click()
-        self.assertEqual(parameters.readSettings(self.node), Settings(method="deepG"))
+        self.assertEqual(settings(), Settings.infarct(roles, method="deepG"))
+        self.node.preset = choices.UNNAMED
+        self.assertEqual(settings(), Settings(method="deepG"))
+
+    def test_tissues_follow_the_images(self):
+        """Without T2 and bSSFP there is no edema to be seen."""
+
+        def names():
+            return [name for name, color in self.node.tissues]
+
+        self.node.t2 = None
+        self.assertEqual(names(), ["blood pool", "healthy myocardium", "edema", "scar"])
+        self.node.bssfp = None
+        self.assertEqual(names(), ["blood pool", "healthy myocardium", "scar"])
+        self.assertEqual(self.ui.classesSpinBox.value, 3)
+        self.volumes[1].SetName("T1")
+        self.node.others = [self.volumes[1]]
+        self.node.lge = None
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertIn("at least one of LGE, T2, bSSFP", self.ui.applyButton.toolTip)
+
+    def test_names_of_the_preset_are_found(self):
+        """The clicks of the tutorial find each tissue where it is."""
+        self.ui.applyButton.click()
+        self.assertEqual(
+            [segment.GetName() for segment in segmentsOf(self.node.output)],
+            ["blood pool", "healthy myocardium", "edema", "scar"],
+        )
+        for name, least in (("blood pool", 0.85), ("healthy myocardium", 0.6), ("scar", 0.4)):
+            found, true = (
+                regionArray(node, name, self.volumes[0]) for node in (self.node.output, self.truth)
+            )
+            self.assertGreater(2 * (found & true).sum() / (found.sum() + true.sum()), least, name)
 
     def test_preset_brings_tissues_and_their_number(self):
         def names():
@@ -154,6 +196,7 @@ class PanelTest(unittest.TestCase):
     def test_result_is_shown_in_the_table_and_plot_views(self):
         self.quick()
         self.ui.probabilityMapsCheckBox.checked = True
+        self.ui.show3DCheckBox.checked = True
         self.ui.applyButton.click()
         output = self.node.output
         surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
@@ -199,6 +242,7 @@ class PanelTest(unittest.TestCase):
             self.during(self.panel.onReload)
         finally:
             sys.modules.update(before)
+            slicer.util.reloadScriptedModule("DeepGMMSegmentation")
         self.assertEqual(self.segmentations(), {self.region, self.truth})
         self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
 

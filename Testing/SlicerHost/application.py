@@ -27,6 +27,9 @@ class LayoutManager:
     def setLayout(self, layout):
         self.layout = layout
 
+    def resetThreeDViews(self):
+        pass
+
 
 class Application(qt.QApplication):
     _of_qt = True

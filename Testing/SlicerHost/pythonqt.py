@@ -9,11 +9,19 @@ hung on a Qt object. `PythonQtObject` adds just that, from Qt's own list of prop
 # ruff: noqa: N802  (Qt's own names)
 from __future__ import annotations
 
+import ctypes
 import functools
+import sys
 import types
 from xml.etree import ElementTree
 
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
+
+if sys.version_info < (3, 12):
+    # PySide6 6.12 drops references to these that it does not own, as if they were immortal, which
+    # they are from Python 3.12 on; before, the interpreter would abort when the last one is gone.
+    for each in (None, True, False):
+        ctypes.c_ssize_t.from_address(id(each)).value += 1 << 32
 
 
 @functools.cache

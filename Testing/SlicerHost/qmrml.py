@@ -202,11 +202,12 @@ class qMRMLSegmentSelectorWidget(qMRMLWidget):
     currentSegmentChanged = Signal(str)
     noneEnabled = flag("noneEnabled", False)
     segmentationNodeSelectorVisible = flag("segmentationNodeSelectorVisible", True)
+    horizontalLayout = flag("horizontalLayout", False)
 
     def __init__(self, parent=None):
         super().__init__(parent)
         self._box = qt.QComboBox()
-        layout = qt.QVBoxLayout(self)
+        layout = qt.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._box)
         self._node, self._ids = None, []

@@ -112,7 +112,7 @@ class _NodeConnector(GuiConnector):
     def _disconnect(self):
         self._widget.disconnect("currentNodeChanged(vtkMRMLNode*)", self._emit)
 
-    def _emit(self, _node):
+    def _emit(self, *_node):
         self.changed()
 
     def read(self):

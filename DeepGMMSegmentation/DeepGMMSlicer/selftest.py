@@ -1,0 +1,217 @@
+"""The module's self-test: what a user does, on the synthetic heart."""
+
+# ruff: noqa: PT009, PT027  (Slicer runs the self-test by unittest)
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
+from DeepGMMSegmentationLib.settings import Settings
+from DeepGMMSegmentationLib.tissues import Tissue, tissue
+
+from . import choices, outputs, sampledata
+from .images import checkVolumes
+from .region import regionArray
+
+
+def segmentsOf(node: Any) -> list[Any]:
+    """Return the segments of a segmentation, and none of any other node."""
+    if not isinstance(node, slicer.vtkMRMLSegmentationNode):
+        return []
+    segmentation = node.GetSegmentation()
+    return [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
+
+
+class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
+    """What a user does, done by a machine: in Slicer's Reload and Test, by CTest or by pytest."""
+
+    def setUp(self) -> None:
+        """Begin with the synthetic heart in an empty scene."""
+        slicer.mrmlScene.Clear()
+        *self.volumes, self.region, self.truth = sampledata.loadSample()
+        self.quick = Settings(method="GMM", max_iterations=3, min_iterations=1)
+        self.representation = slicer.modules.deepgmmsegmentation.widgetRepresentation()
+        self.representation.enter()
+        self.logic = self.panel.logic
+
+    def tearDown(self) -> None:
+        """Leave the module, as a user does who goes on to the next."""
+        slicer.modules.deepgmmsegmentation.widgetRepresentation().exit()
+
+    @property
+    def panel(self) -> Any:
+        """The panel; another one after a reload."""
+        return self.representation.self()
+
+    def scene(self) -> dict[str, Any]:
+        """Return what the scene holds, to tell whether it was changed."""
+        return {
+            node.GetID(): (node.GetName(), [
+                (segment.GetName(), segment.GetColor(), segment.GetLabelValue())
+                for segment in segmentsOf(node)
+            ])
+            for node in slicer.mrmlScene.GetNodes()
+        }  # fmt: skip
+
+    def waitUntil(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        """Let the window live until something is so, and fail if it never is."""
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, "It did not happen in time.")
+            slicer.app.processEvents()
+
+    def test_SampleHoldsImagesRegionAndTruth(self) -> None:
+        """The sample is an aligned three-sequence heart whose truth fills the region."""
+        self.assertEqual([each.GetName() for each in self.volumes], ["LGE", "T2", "bSSFP"])
+        checkVolumes(self.volumes)
+        inside = regionArray(self.region, "LV", self.volumes[0])
+        names = [segment.GetName() for segment in segmentsOf(self.truth)]
+        self.assertEqual(names[:4], ["blood pool", "healthy myocardium", "edema", "scar"])
+        truth = [regionArray(self.truth, name, self.volumes[0]) for name in names]
+        self.assertEqual(sum(each.sum() for each in truth), inside.sum())
+
+    def test_EveryMethodGivesColoredNamedSegmentsAndTheirSizes(self) -> None:
+        """By each of the four methods the segments fill the region and the table adds up."""
+        inside = regionArray(self.region, "LV", self.volumes[0]).sum()
+        for method in ("GMM", "SVGMM", "deepG", "deepSVG"):
+            settings = Settings(
+                method=method, max_iterations=3, min_iterations=1, filters=4, depth=2
+            )
+            node = self.logic.process(self.volumes, self.region, "LV", settings=settings)
+            segments = segmentsOf(node)
+            self.assertEqual(len({segment.GetName() for segment in segments}), 4)
+            self.assertEqual(len({segment.GetColor() for segment in segments}), 4)
+            for segment in segments:
+                entry = slicer.vtkSlicerTerminologyEntry()
+                logic = slicer.modules.terminologies.logic()
+                self.assertTrue(logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry))
+            table = outputs.ownedNodes(node, [outputs.TABLE])[0].GetTable()
+            voxels = [int(table.GetValue(row, 1).ToString()) for row in range(4)]
+            self.assertEqual(sum(voxels), inside)
+            painted = [
+                slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, self.volumes[0]).sum()
+                for segment in node.GetSegmentation().GetSegmentIDs()
+            ]
+            self.assertEqual(voxels, painted)
+            self.assertEqual(len(outputs.ownedNodes(node, [outputs.CHART])), 4)
+            self.assertEqual(outputs.recordOf(node)["settings"]["method"], method)
+
+    def test_CancelledOrFailedRunChangesNothing(self) -> None:
+        """Neither the scene nor an existing output is touched."""
+        output = self.logic.process(self.volumes, self.region, settings=self.quick)
+        before = self.scene()
+
+        def cancel(event: Any) -> None:
+            raise Cancelled("enough")
+
+        with self.assertRaises(Cancelled):
+            self.logic.process(self.volumes, self.region, output=output, progress=cancel)
+        with self.assertRaises(InvalidInput):
+            self.logic.process(self.volumes, self.region, "RV", output=output)
+        self.assertEqual(self.scene(), before)
+
+    def test_AnExistingOutputIsReplaced(self) -> None:
+        """A second run into the same segmentation leaves one result, not two."""
+        output = self.logic.process(self.volumes, self.region, settings=self.quick)
+        before = len(self.scene())
+        names = [Tissue(f"T{i}", (i, 0, 0), tissue("", i).terminology, False) for i in range(4)]
+        again = self.logic.process(
+            self.volumes, self.region, settings=self.quick, output=output, tissues=names
+        )
+        self.assertIs(again, output)
+        self.assertEqual(len(self.scene()), before)
+        self.assertEqual([each.GetName() for each in segmentsOf(output)], ["T0", "T1", "T2", "T3"])
+
+    def test_SavedSceneBringsBackChoicesAndResult(self) -> None:
+        """What is chosen and found survives an .mrb file."""
+        node = self.logic.getParameterNode()
+        choices.pickByName(node)
+        node.preset = choices.UNNAMED
+        node.method = "deepG"
+        node.smoothing = 2.5
+        node.tissues = [("mud", "#010203"), *node.tissues[1:]]
+        request = {**choices.request(node), "settings": self.quick}
+        node.output = self.logic.process(**request)
+        name, record = node.output.GetName(), outputs.recordOf(node.output)
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "scene.mrb")
+            self.assertTrue(slicer.mrmlScene.WriteToMRB(path))
+            slicer.mrmlScene.Clear()
+            self.assertTrue(slicer.mrmlScene.ReadFromMRB(path))
+        node = self.logic.getParameterNode()
+        self.assertEqual((node.smoothing, node.method), (2.5, "deepG"))
+        self.assertEqual([node.lge.GetName(), node.region.GetName()], ["LGE", "LV region"])
+        self.assertEqual(node.tissues[0], ("mud", "#010203"))
+        self.assertEqual(node.output.GetName(), name)
+        self.assertEqual(segmentsOf(node.output)[0].GetName(), "mud")
+        self.assertEqual(outputs.recordOf(node.output), record)
+        self.assertEqual(len(outputs.ownedNodes(node.output, [outputs.CHART])), 4)
+
+    def test_PanelAppliesWhatIsChosen(self) -> None:
+        """Images picked by name, a method chosen, Apply clicked: a result, and the panel ready."""
+        ui, node = self.panel.ui, self.logic.getParameterNode()
+        self.assertIs(ui.t2Selector.currentNode(), self.volumes[1])
+        self.assertEqual(ui.segmentSelector.currentSegmentID(), node.segment)
+        ui.presetSelector.currentIndex = ui.presetSelector.count - 1
+        ui.classesSpinBox.value = 3
+        ui.max_iterationsSpinBox.value = 12
+        ui.tissueTable.item(0, 0).setText("dark")
+        self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
+        ui.applyButton.click()
+        names = [
+            segment.GetName() for segment in segmentsOf(self.panel.logic.getParameterNode().output)
+        ]
+        self.assertEqual(names, ["dark", "Class 2", "Class 3"])
+        self.assertEqual(ui.applyButton.text, _("Apply"))
+
+    def test_PanelSaysWhyItCannotApply(self) -> None:
+        """A missing region, or one that is the output as well, is told in the tooltip."""
+        ui = self.panel.ui
+        ui.outputSelector.setCurrentNode(self.region)
+        self.assertFalse(ui.applyButton.enabled)
+        self.assertIn(self.region.GetName(), ui.applyButton.toolTip)
+        ui.outputSelector.setCurrentNode(None)
+        ui.regionSelector.setCurrentNode(None)
+        self.assertFalse(ui.applyButton.enabled)
+        self.assertIn(_("region"), ui.applyButton.toolTip)
+
+    def test_PanelStaysAliveAndCancels(self) -> None:
+        """During a long run a timer ticks, and Cancel leaves the scene as it was."""
+        ui, node = self.panel.ui, self.logic.getParameterNode()
+        node.method, node.tolerance, node.max_iterations = "deepSVG", 0.0, 100_000
+        before, captions = self.scene(), []
+
+        def cancel() -> None:
+            captions.append(ui.applyButton.text)
+            ui.applyButton.click()
+
+        qt.QTimer.singleShot(1500, cancel)
+        ui.applyButton.click()
+        self.assertEqual(captions, [_("Cancel")])
+        self.assertEqual(self.scene(), before)
+        self.assertEqual(ui.applyButton.text, _("Apply"))
+
+    def test_ClosingTheSceneEndsARun(self) -> None:
+        """The run stops by itself, and the panel starts afresh with the empty scene."""
+        node = self.logic.getParameterNode()
+        node.method, node.tolerance, node.max_iterations = "deepSVG", 0.0, 100_000
+        qt.QTimer.singleShot(1500, slicer.mrmlScene.Clear)
+        self.panel.ui.applyButton.click()
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"), 0)
+        self.assertFalse(self.panel.ui.applyButton.enabled)
+
+    def test_PanelCanBeReloaded(self) -> None:
+        """After Reload the new panel shows the scene's choices."""
+        self.logic.getParameterNode().classes = 4
+        self.logic.getParameterNode().smoothing = 1.5
+        slicer.util.reloadScriptedModule("DeepGMMSegmentation")
+        self.assertEqual(self.panel.ui.smoothingSpinBox.value, 1.5)
+        self.assertTrue(self.panel.ui.applyButton.enabled)
