@@ -41,6 +41,8 @@ RANGES = {
     "filters": (1, 256),
     "depth": (1, 6),
     "margin": (0.0, 1000.0),
+    "min_island": (0.0, 1e6),
+    "density": (0.1, 10.0),
 }
 
 
@@ -131,6 +133,11 @@ class Settings:
         How often the U-Net halves the image.
     margin : float
         Millimetres of image around the region's bounding box, in plane, that are kept.
+    min_island : float
+        Islands of one tissue in a slice that are smaller, in mm², go to the tissue around them.
+        0: none.
+    density : float
+        Of the myocardium, in g/mL: from volume to mass.
     """
 
     method: str = "deepSVG"
@@ -159,6 +166,8 @@ class Settings:
     filters: int = 8
     depth: int = 2
     margin: float = 12.0
+    min_island: float = 0.0
+    density: float = 1.05
 
     def __post_init__(self) -> None:
         check_fields(self, CHOICES, RANGES)

@@ -14,7 +14,7 @@ from .aha import Aha, aha, insertion_index
 from .checks import warnings
 from .errors import InvalidInput
 from .infarct import INFARCT, Infarct, infarct, infarct_per_slice
-from .measures import DENSITY, WALL, TissueSize, mask, sizes
+from .measures import WALL, TissueSize, mask, sizes
 from .result import Result
 from .uncertainty import Volume, entropy, volume
 from .yardsticks import Yardstick, yardsticks
@@ -90,7 +90,6 @@ def measure(
     reference: Optional[sitk.Image] = None,
     rv_insertion: Optional[Sequence[float]] = None,
     remote: Optional[np.ndarray] = None,
-    density: float = DENSITY,
 ) -> Measures:
     """Measure a segmentation; after an edit, measure ``dataclasses.replace(result, labels=…)``.
 
@@ -110,8 +109,6 @@ def measure(
     remote : ndarray of bool, shape of the labels, optional
         Remote myocardium for n-SD; by default the healthy class. As that class leaves out what is
         bright, its deviation, and with it the threshold, is a little lower than of a drawn region.
-    density : float
-        Grams per millilitre.
 
     Raises
     ------
@@ -119,6 +116,7 @@ def measure(
         If shapes do not fit, nothing is labelled, or the insertion point cannot be used.
     """
     labels, tissues, spacing = result.labels, result.tissues, result.spacing
+    density = result.settings.density
     for name, array in (("images", images), ("remote region", remote)):
         if array is not None and array.shape[-labels.ndim :] != labels.shape:
             raise InvalidInput(

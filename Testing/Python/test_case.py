@@ -199,7 +199,7 @@ def test_the_infarct_preset_names_the_tissues_of_the_synthetic_heart():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_lge_alone_has_no_edema_and_says_so(method):
-    sample = heart(1)
+    sample = heart(4)
     preset = Settings.infarct(("LGE",), method=method)
     result = segment(sample.images[:1], sample.roi, preset, spacing=sample.spacing, roles=("LGE",))
     assert result.tissues == ("blood pool", "healthy myocardium", "scar")

@@ -307,5 +307,3 @@ def test_what_does_not_fit_is_refused(case, result):
         measure(result, case.images, remote=case.roi[1:])
     with pytest.raises(InvalidInput, match="RV-insertion"):
         measure(result, rv_insertion=(0.0, 0.0, 5000.0))
-    with pytest.raises(InvalidInput, match="density"):
-        measure(result, density=-1.0)
