@@ -1,0 +1,48 @@
+"""How long the command line and the imports take to start, each in a fresh process.
+
+python Testing/Benchmarks/startup.py --out startup.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+COMMANDS = {
+    "python alone": ["-c", "pass"],
+    "import DeepGMMSegmentationLib": ["-c", "import DeepGMMSegmentationLib"],
+    "deepgmm --help": ["-m", "DeepGMMSegmentationLib", "--help"],
+    "deepgmm segment --help": ["-m", "DeepGMMSegmentationLib", "segment", "--help"],
+    "import torch": ["-c", "import torch"],
+    "import segment": ["-c", "from DeepGMMSegmentationLib import segment"],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", default="startup.csv", help="the CSV to write")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each; the median counts")
+    arguments = parser.parse_args()
+    print(f"{platform.machine()}, Python {platform.python_version()}")
+    rows = []
+    for name, command in COMMANDS.items():
+        seconds = []
+        for _ in range(arguments.repeats + 1):  # the first one warms the disk cache
+            began = time.perf_counter()
+            subprocess.run([sys.executable, *command], check=True, capture_output=True)
+            seconds.append(time.perf_counter() - began)
+        rows.append({"command": name, "median_s": round(statistics.median(seconds[1:]), 3)})
+        print(rows[-1])
+    with open(arguments.out, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
