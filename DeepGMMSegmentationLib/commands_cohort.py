@@ -68,13 +68,14 @@ def segment_cases(args: argparse.Namespace) -> None:
     states = {outcome.case: outcome for outcome in outcomes}
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     done = [case.name for case in cases if case.name in states and states[case.name] not in failed]
-    if done:
-        write_summary(done, folder)
     skipped = sum(outcome.state == "skipped" for outcome in outcomes)
     say(
         f"{len(outcomes)} cases: {len(done) - skipped} segmented, {skipped} skipped as done "
-        f"before, {len(failed)} failed. Results in {folder}, the cohort's table in {SUMMARY}."
+        f"before, {len(failed)} failed."
     )
+    if done:
+        write_summary(done, folder)
+        say(f"Results in {folder}, the measures of all in {folder / SUMMARY}.")
     if failed:
         width = max(len(outcome.case) for outcome in failed)
         say("\n".join(["", f"{'Failed':<{width}}  Reason"]))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from hypothesis import given
+from hypothesis import strategies as st
 
-from DeepGMMSegmentationLib import InvalidInput
-from DeepGMMSegmentationLib.cohort import load_case, read_cases
+from DeepGMMSegmentationLib import InvalidInput, segment
+from DeepGMMSegmentationLib.__main__ import main
+from DeepGMMSegmentationLib.batch import share
+from DeepGMMSegmentationLib.cohort import CaseFiles, load_case, read_cases
 from DeepGMMSegmentationLib.outputs import segmentation
 
 SHAPE, SPACING = (3, 20, 24), (8.0, 1.5, 1.25)
@@ -161,3 +171,138 @@ def test_refuses_labels_beyond_the_tissues(table):
     a, _ = read_cases(table)
     with pytest.raises(InvalidInput, match="label 3 but there are 2"):
         load_case(a, TISSUES[:2])
+
+
+# --- Going over a cohort -----------------------------------------------------------------------
+
+
+def go(table, out, *options):
+    """Run the command in this process; three classes, as `write_case` draws."""
+    arguments = ["segment", "--cases", table, "--out-dir", out, "--method", "SVGMM"]
+    return main([str(each) for each in (*arguments, "--classes", 3, *options)])
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """Three good cases around a bad one."""
+    lines = ["case,LGE,T2,roi"]
+    for i, name in enumerate("abcd"):
+        write_case(tmp_path / name, i)
+        lines.append(f"{name},{name}/LGE.nii.gz,{name}/T2.nii.gz,{name}/roi.nii.gz")
+    (tmp_path / "b" / "T2.nii.gz").rename(tmp_path / "b" / "T2")
+    return write_table(tmp_path / "cases.csv", *lines)
+
+
+def test_goes_on_after_a_bad_case_and_reports_it_at_the_end(cohort, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert go(cohort, out) == 1
+    told = capsys.readouterr()
+    assert "4 cases: 3 segmented, 0 skipped as done before, 1 failed." in told.out
+    assert told.out.splitlines()[-1].startswith("b  ")
+    assert "b/T2.nii.gz does not exist" in told.out
+    assert told.err.splitlines()[-1].startswith("deepgmm: 1 of 4 cases failed")
+    assert sorted(path.name for path in out.iterdir()) == ["a", "c", "cohort.csv", "d"]
+    rows = rows_of(out / "cohort.csv")
+    assert [row["case"] for row in rows] == ["a", "c", "d"]
+    for row in rows:
+        labels = sitk.GetArrayFromImage(sitk.ReadImage(str(out / row["case"] / "labels.nii.gz")))
+        for i in (1, 2, 3):
+            count = np.count_nonzero(labels == i)
+            assert int(row[f"tissue_class_{i}_voxels"]) == count
+            assert float(row[f"tissue_class_{i}_ml"]) == pytest.approx(
+                count * np.prod(SPACING) / 1000, rel=1e-5
+            )
+
+
+def test_skips_what_is_done_and_redoes_what_is_not_whole(cohort, tmp_path, capsys):
+    out = tmp_path / "out"
+    go(cohort, out)
+    before = {name: (out / name / "result.json").stat().st_mtime_ns for name in "ac"}
+    (out / "d" / "figure.png").unlink()  # as a killed run may leave it
+    (tmp_path / "b" / "T2").rename(tmp_path / "b" / "T2.nii.gz")
+    capsys.readouterr()
+    assert go(cohort, out) == 0
+    assert "4 cases: 2 segmented, 2 skipped as done before, 0 failed." in capsys.readouterr().out
+    assert before == {name: (out / name / "result.json").stat().st_mtime_ns for name in "ac"}
+    assert (out / "d" / "figure.png").exists()
+    assert [row["case"] for row in rows_of(out / "cohort.csv")] == ["a", "b", "c", "d"]
+    assert go(cohort, out, "--force") == 0
+    assert before["a"] != (out / "a" / "result.json").stat().st_mtime_ns
+
+
+def test_results_of_other_settings_are_not_mixed_in(cohort, tmp_path, capsys):
+    out = tmp_path / "out"
+    go(cohort, out)
+    before = (out / "a" / "result.json").read_bytes()
+    assert go(cohort, out, "--smoothing", 2) == 1
+    assert "a holds a result of other settings" in capsys.readouterr().out
+    assert (out / "a" / "result.json").read_bytes() == before
+
+
+def test_cancelled_cohort_keeps_the_cases_before(cohort, tmp_path, capsys, monkeypatch):
+    def cancel_at_c(images, roi, settings, **options):
+        if (tmp_path / "out" / "a").exists():
+            raise KeyboardInterrupt
+        return segment(images, roi, settings, **options)
+
+    monkeypatch.setattr("DeepGMMSegmentationLib.job.segment", cancel_at_c)
+    assert go(cohort, tmp_path / "out") == 130
+    assert "cancelled; c was not finished" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+    monkeypatch.undo()
+    go(cohort, tmp_path / "out")
+    assert "2 segmented, 1 skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["i.nii", "--cases", "c.csv", "--out-dir", "o"], "IMAGE does not go with --cases"),
+        (["--cases", "c.csv", "--out-dir", "o", "--roi", "r"], "--roi does not go with --cases"),
+        (["--cases", "c.csv", "--out", "o"], "--out does not go with --cases"),
+        (["--cases", "c.csv", "--roles", "T2", "--out-dir", "o"], "--roles does not go with"),
+        (["--cases", "c.csv"], "--out-dir is missing"),
+        (["--out-dir", "o"], "--cases is missing"),
+        (["i.nii", "--out", "o"], "--roi is missing"),
+        (["--roi", "r", "--out", "o"], "IMAGE is missing"),
+    ],
+)
+def test_one_case_and_a_cohort_exclude_each_other(arguments, message, capsys):
+    assert main(["segment", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@given(count=st.integers(0, 40), processes=st.integers(1, 9))
+def test_ranks_share_every_case_once(count, processes):
+    cases = [CaseFiles(str(i), {}, Path()) for i in range(count)]
+    parts = []
+    for rank in range(processes):
+        environment = {"RANK": str(rank), "WORLD_SIZE": str(processes)}
+        with mock.patch.dict("os.environ", environment):
+            parts.append(share(cases))
+    names = [int(case.name) for part in parts for case in part]
+    assert sorted(names) == list(range(count))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_torchrun_shares_the_cohort_and_reports_once(cohort, tmp_path):
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
+            *("-m", "DeepGMMSegmentationLib", "segment", "--cases", str(cohort)),
+            *("--out-dir", str(out), "--method", "SVGMM", "--classes", "3"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # b fails on the second rank, yet that rank goes on with d.
+    assert done.returncode != 0
+    assert done.stdout.count("4 cases: 3 segmented, 0 skipped as done before, 1 failed.") == 1
+    assert [row["case"] for row in rows_of(out / "cohort.csv")] == ["a", "c", "d"]
