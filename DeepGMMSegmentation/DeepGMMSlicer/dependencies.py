@@ -14,7 +14,7 @@ from DeepGMMSegmentationLib.errors import DeepGMMError
 
 REQUESTER = "DeepGMM Segmentation"
 TORCH = ">=2.2"
-PACKAGES = ["scikit-learn"]
+PACKAGES = ["scikit-learn", "safetensors"]
 KEPT = ("numpy", "scipy", "SimpleITK")  # Slicer's own, which pip must not replace
 
 

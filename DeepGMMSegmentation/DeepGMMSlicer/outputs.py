@@ -150,7 +150,7 @@ def _sizeTable(result: Result, tissues: Sequence[Tissue], name: str) -> Any:
         tissue.name if tissue.name in TISSUES else given
         for tissue, given in zip(tissues, result.tissues)
     ]
-    parts = sizes(result.labels, known, result.spacing)
+    parts = sizes(result.labels, known, result.spacing, result.settings.density)
     node = _add("vtkMRMLTableNode", _("{name}: sizes").format(name=name))
     columns = {
         _("Tissue"): [tissue.name for tissue in tissues],
