@@ -108,24 +108,26 @@ def _e_step(
     """
     dtype, covariance = observations.intensities.dtype, settings.covariance
     sequences = observations.intensities.shape[1]
-    mixture = Mixture(*(value.to(dtype) for value in vars(mixture).values()))
+    degrees = settings.degrees_of_freedom
+    coefficients = model.distance_coefficients(mixture, covariance).to(dtype)
+    peaks = model.log_peaks(mixture.covariances, degrees).to(dtype)
     weighted, counts, log_likelihood = 0.0, 0.0, 0.0
     for begin in range(0, observations.mask.shape[1], BLOCK):
         block = slice(begin, begin + BLOCK)
         mask = observations.mask[:, block]
         voxels = model.features(observations.intensities[..., block], mask, covariance)
-        distances = model.squared_distances(mixture, voxels, covariance)
-        densities = model.log_densities(distances, mixture.covariances, settings.degrees_of_freedom)
+        distances = coefficients @ voxels
+        densities = model.log_densities(distances, peaks, sequences, degrees)
         block_log_p = log_p if log_p.shape[-1] == 1 else log_p[..., block]
         w, log_evidence = model.expectation(densities + block_log_p.to(dtype))
         log_likelihood += (log_evidence * mask).sum(-1, dtype=torch.float64)
         if responsibilities is not None:
             responsibilities[..., block] = w
-        if settings.degrees_of_freedom is not None:
+        if degrees is not None:
             counts += (w @ voxels[:, 0, :, None]).squeeze(-1).double()
-            w = w * model.tail_weights(distances, sequences, settings.degrees_of_freedom)
+            w = w * model.tail_weights(distances, sequences, degrees)
         weighted += model.moments(w, voxels).double()
-    if settings.degrees_of_freedom is None:
+    if degrees is None:
         counts = weighted[..., 0]
     return weighted, counts, -log_likelihood / observations.mask.sum(-1)
 

@@ -66,14 +66,25 @@ def features(intensities: Tensor, mask: Tensor, covariance: str) -> Tensor:
     Tensor, shape ``(B, P, N)``
         P is 1 + 2M for "diag" and 1 + M + M(M+1)/2 for "full".
     """
-    inside = mask[:, None].to(intensities.dtype)
-    x = intensities * inside
-    rows, columns = feature_pairs(x.shape[1], covariance)
-    return torch.cat([inside, x, x[:, rows] * x[:, columns]], dim=1)
+    sequences = intensities.shape[1]
+    rows, columns = feature_pairs(sequences, covariance)
+    mixtures, voxels = mask.shape
+    found = intensities.new_empty(mixtures, 1 + sequences + len(rows), voxels)
+    found[:, 0] = mask
+    torch.mul(intensities, found[:, :1], out=found[:, 1 : sequences + 1])
+    for p, (i, j) in enumerate(zip(rows.tolist(), columns.tolist()), sequences + 1):
+        torch.mul(found[:, 1 + i], found[:, 1 + j], out=found[:, p])
+    return found
 
 
-def squared_distances(mixture: Mixture, voxel_features: Tensor, covariance: str) -> Tensor:
-    """Return the squared Mahalanobis distances of the voxels to the means, ``(B, K, N)``."""
+def distance_coefficients(mixture: Mixture, covariance: str) -> Tensor:
+    """Return what turns features into squared Mahalanobis distances to the means.
+
+    Returns
+    -------
+    Tensor, shape ``(B, K, P)``
+        ``coefficients @ features`` are the squared distances, ``(B, K, N)``.
+    """
     means = mixture.means
     precision = torch.cholesky_inverse(torch.linalg.cholesky(mixture.covariances))
     pull = (precision @ means[..., None]).squeeze(-1)
@@ -81,12 +92,25 @@ def squared_distances(mixture: Mixture, voxel_features: Tensor, covariance: str)
     twice_off_diagonal = torch.where(rows == columns, 1.0, 2.0).to(precision)
     constant = (means * pull).sum(-1, keepdim=True)
     quadratic = precision[..., rows, columns] * twice_off_diagonal
-    coefficients = torch.cat([constant, -2 * pull, quadratic], dim=-1)
-    return coefficients @ voxel_features
+    return torch.cat([constant, -2 * pull, quadratic], dim=-1)
+
+
+def log_peaks(covariances: Tensor, degrees_of_freedom: Optional[float] = None) -> Tensor:
+    """Return the log densities at the means, shape ``(B, K)``; arguments as `log_densities`."""
+    sequences = covariances.shape[-1]
+    half_log_volume = torch.linalg.cholesky(covariances).diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    if degrees_of_freedom is None:
+        return -half_log_volume - sequences / 2 * math.log(2 * math.pi)
+    return (
+        math.lgamma((degrees_of_freedom + sequences) / 2)
+        - math.lgamma(degrees_of_freedom / 2)
+        - sequences / 2 * math.log(degrees_of_freedom * math.pi)
+        - half_log_volume
+    )
 
 
 def log_densities(
-    distances: Tensor, covariances: Tensor, degrees_of_freedom: Optional[float] = None
+    distances: Tensor, peaks: Tensor, sequences: int, degrees_of_freedom: Optional[float] = None
 ) -> Tensor:
     """Return log g_k(x), the Gaussian or Student-t log density of every voxel, ``(B, K, N)``.
 
@@ -94,24 +118,18 @@ def log_densities(
     ----------
     distances : Tensor, shape ``(B, K, N)``
         Squared Mahalanobis distances.
-    covariances : Tensor, shape ``(B, K, M, M)``
+    peaks : Tensor, shape ``(B, K)``
+        From `log_peaks`.
+    sequences : int
+        M.
     degrees_of_freedom : float, optional
         Of the multivariate t distribution; None for the Gaussian.
     """
-    sequences = covariances.shape[-1]
-    half_log_volume = torch.linalg.cholesky(covariances).diagonal(dim1=-2, dim2=-1).log().sum(-1)
     if degrees_of_freedom is None:
-        constant = -half_log_volume - sequences / 2 * math.log(2 * math.pi)
-        return torch.add(constant[..., None], distances, alpha=-0.5)
+        return torch.add(peaks[..., None], distances, alpha=-0.5)
     power = (degrees_of_freedom + sequences) / 2
-    constant = (
-        math.lgamma(power)
-        - math.lgamma(degrees_of_freedom / 2)
-        - sequences / 2 * math.log(degrees_of_freedom * math.pi)
-        - half_log_volume
-    )
     # Rounding can leave a distance just below 0.
-    return constant[..., None] - power * torch.log1p(distances.clamp_min(0) / degrees_of_freedom)
+    return peaks[..., None] - power * torch.log1p(distances.clamp_min(0) / degrees_of_freedom)
 
 
 def tail_weights(distances: Tensor, sequences: int, degrees_of_freedom: float) -> Tensor:

@@ -76,21 +76,22 @@ def objective(
     log_proportions : Tensor, shape ``(B, K, 1)`` or ``(B, K, N)``
     """
     covariance, degrees = settings.covariance, settings.degrees_of_freedom
-    mask = observations.mask
+    mask, sequences = observations.mask, observations.intensities.shape[1]
     voxels = model.features(observations.intensities, mask, covariance)
     weighted = model.moments(responsibilities, voxels)
     counts = weighted[..., 0]
     mixture = observations.m_step(weighted, counts, settings)
-    distances = model.squared_distances(mixture, voxels, covariance)
+    distances = model.distance_coefficients(mixture, covariance) @ voxels
     if degrees is not None:
-        tails = model.tail_weights(distances, mixture.means.shape[-1], degrees)
+        tails = model.tail_weights(distances, sequences, degrees)
         weighted = model.moments(responsibilities * tails, voxels)
         mixture = observations.m_step(weighted, counts, settings)
-        distances = model.squared_distances(mixture, voxels, covariance)
+        distances = model.distance_coefficients(mixture, covariance) @ voxels
     if settings.spatial:
         log_p = observations.proportions(responsibilities)
     else:
         log_p = model.log_proportions(mixture.proportions[..., None], observations.bias)
-    densities = model.log_densities(distances, mixture.covariances, degrees)
+    peaks = model.log_peaks(mixture.covariances, degrees)
+    densities = model.log_densities(distances, peaks, sequences, degrees)
     log_evidence = torch.logsumexp(densities + log_p, dim=1)
     return model.nll(log_evidence, mask), mixture, log_p

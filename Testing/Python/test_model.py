@@ -22,8 +22,9 @@ def random_mixture(rng, classes=3, sequences=2, covariance="full"):
 def densities(mixture, x, covariance, degrees=None):
     mask = torch.ones(1, x.shape[1], dtype=torch.bool)
     voxels = model.features(torch.from_numpy(x)[None], mask, covariance)
-    distances = model.squared_distances(mixture, voxels, covariance)
-    return distances, model.log_densities(distances, mixture.covariances, degrees)
+    distances = model.distance_coefficients(mixture, covariance) @ voxels
+    peaks = model.log_peaks(mixture.covariances, degrees)
+    return model.log_densities(distances, peaks, len(x), degrees)
 
 
 @pytest.mark.parametrize("covariance", ["diag", "full"])
@@ -33,7 +34,7 @@ def test_densities_are_scipys(covariance, sequences, degrees):
     rng = np.random.default_rng(0)
     mixture = random_mixture(rng, 3, sequences, covariance)
     x = rng.normal(size=(sequences, 50)) * 3
-    _, found = densities(mixture, x, covariance, degrees)
+    found = densities(mixture, x, covariance, degrees)
     for k in range(3):
         mean, matrix = mixture.means[0, k].numpy(), mixture.covariances[0, k].numpy()
         if degrees is None:
@@ -111,9 +112,9 @@ def test_the_nll_is_differentiable_through_the_m_step():
         voxels = model.features(x, mask, "full")
         weighted = model.moments(w, voxels)
         mixture = model.m_step(weighted, weighted[..., 0], 2, "full", variance_floor=0.1)
-        distances = model.squared_distances(mixture, voxels, "full")
+        distances = model.distance_coefficients(mixture, "full") @ voxels
         log_p = model.log_proportions(mixture.proportions[..., None])
-        joint = model.log_densities(distances, mixture.covariances) + log_p
+        joint = model.log_densities(distances, model.log_peaks(mixture.covariances), 2) + log_p
         return model.nll(torch.logsumexp(joint, 1), mask)
 
     assert torch.autograd.gradcheck(loss, (logits,))
