@@ -9,11 +9,16 @@ import traceback
 from collections.abc import Sequence
 from typing import Optional
 
-from . import __version__, commands
+from . import __version__, commands, commands_reproduce
 from .errors import Cancelled, DeepGMMError, InvalidInput
 
 # Each adds its own sub-command; what runs it is imported only then, so that --help is quick.
-COMMANDS = (commands.add_segment, commands.add_demo, commands.add_evaluate)
+COMMANDS = (
+    commands.add_segment,
+    commands.add_demo,
+    commands.add_evaluate,
+    commands_reproduce.add_reproduce,
+)
 
 DESCRIPTION = """\
 Divide a region, foremost the left ventricle, in aligned multi-sequence images (LGE, T2, bSSFP)

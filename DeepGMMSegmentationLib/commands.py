@@ -21,7 +21,7 @@ Example:
 writes into out/:
   segmentation.seg.nrrd   opens in 3D Slicer, with names, colours and terminology
   labels.nii.gz           0 outside the region, 1…K inside
-  result.json             sizes, fitted parameters, history, settings, versions
+  result.json             measures, fitted parameters, history, settings, versions
   figure.png              contours, labels, histograms with the fitted components
 
 A whole cohort:
