@@ -124,12 +124,19 @@ def gather(outcomes: list[Outcome]) -> Optional[list[Outcome]]:
     return None if parts is None else [outcome for part in parts for outcome in part]
 
 
-def write_summary(names: Iterable[str], folder: Path) -> None:
-    """Write the measures of the cases that are done as one table, one row per case."""
+def write_summary(names: Iterable[str], folder: Path) -> bool:
+    """Write the measures of those of the cases that are done as one table, one row per case.
+
+    Processes that know nothing of each other each write it: the last has all cases. Returns
+    whether there was any.
+    """
     records = []
     for name in names:
         path = folder / name / "result.json"
-        record = json.loads(path.read_text(encoding="utf-8"))["measures"]
-        records.append({**record, "case": name})
-    with whole_folder(folder, (SUMMARY,), force=True) as new:
-        (new / SUMMARY).write_text(cohort_csv(records), encoding="utf-8")
+        if path.is_file():
+            record = json.loads(path.read_text(encoding="utf-8"))["measures"]
+            records.append({**record, "case": name})
+    if records:
+        with whole_folder(folder, (SUMMARY,), force=True) as new:
+            (new / SUMMARY).write_text(cohort_csv(records), encoding="utf-8")
+    return bool(records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,16 +66,14 @@ def segment_cases(args: argparse.Namespace) -> None:
     outcomes = gather(outcomes)
     if outcomes is None:
         return
-    states = {outcome.case: outcome for outcome in outcomes}
-    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
-    done = [case.name for case in cases if case.name in states and states[case.name] not in failed]
-    skipped = sum(outcome.state == "skipped" for outcome in outcomes)
+    states = Counter(outcome.state for outcome in outcomes)
     say(
-        f"{len(outcomes)} cases: {len(done) - skipped} segmented, {skipped} skipped as done "
-        f"before, {len(failed)} failed."
+        f"{len(outcomes)} cases: {states['segmented']} segmented, {states['skipped']} skipped as "
+        f"done before, {states['failed']} failed."
     )
-    if done:
-        write_summary(done, folder)
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    bad = {outcome.case for outcome in failed}
+    if write_summary([case.name for case in cases if case.name not in bad], folder):
         say(f"Results in {folder}, the measures of all in {folder / SUMMARY}.")
     if failed:
         width = max(len(outcome.case) for outcome in failed)

@@ -290,6 +290,15 @@ def test_ranks_share_every_case_once(count, processes):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
+def test_processes_that_know_nothing_of_each_other_share_the_cohort(cohort, tmp_path, capsys):
+    out = tmp_path / "out"
+    for rank, told in enumerate(("2 cases: 2 segmented", "2 cases: 1 segmented")):
+        with mock.patch.dict("os.environ", {"RANK": str(rank), "WORLD_SIZE": "2"}):
+            assert go(cohort, out) == rank  # b, the bad one, is the second's
+        assert told in capsys.readouterr().out
+    assert [row["case"] for row in rows_of(out / "cohort.csv")] == ["a", "c", "d"]
+
+
 def test_torchrun_shares_the_cohort_and_reports_once(cohort, tmp_path):
     out = tmp_path / "out"
     done = subprocess.run(
