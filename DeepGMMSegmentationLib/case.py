@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 import numpy as np
 import torch
@@ -12,14 +12,17 @@ from numpy.typing import ArrayLike
 
 from . import naming
 from .deep import Regularizer
+from .device import chosen_device
 from .em import Fit
 from .errors import InvalidInput, OutOfMemory
+from .files import PathLike
 from .measures import dice, match
 from .model import Mixture
 from .region import Region, prepare
 from .result import Progress, ProgressCallback, Result
 from .settings import Settings
-from .solver import Solver
+from .solver import Report, Solver
+from .trained import TrainedNetwork
 
 
 def segment(
@@ -27,6 +30,8 @@ def segment(
     roi: ArrayLike,
     settings: Optional[Settings] = None,
     *,
+    network: Union[TrainedNetwork, PathLike, None] = None,
+    refine: int = 0,
     spacing: Optional[Sequence[float]] = None,
     roles: Optional[Sequence[str]] = None,
     progress: Optional[ProgressCallback] = None,
@@ -43,7 +48,12 @@ def segment(
     roi : array of bool, shape ``(Z, Y, X)`` or ``(Y, X)``
         The region.
     settings : Settings, optional
-        The method and its choices; by default ``Settings()``.
+        The method and its choices; by default those of the network, or ``Settings()``.
+    network : TrainedNetwork or path, optional
+        A network that `train` made, or its file; it is asked instead of fitted. `Settings` that
+        its training has fixed must be as there.
+    refine : int
+        The gradient steps by which such a network is fitted to the case (algorithm 3 from there).
     spacing : sequence of float, optional
         Millimetres per voxel in array order; 1 by default.
     roles : sequence of str, optional
@@ -73,11 +83,15 @@ def segment(
         If a callback raised it.
     """
     began = time.perf_counter()
-    settings = Settings() if settings is None else settings
+    trained = _trained(network, refine)
+    if settings is None:
+        settings = trained.settings if trained else Settings()
     images, roi, seeds = _checked_arrays(images, roi, seeds, settings)
     shape = roi.shape
     spacing = _checked_spacing(spacing, roi.ndim)
     roles = _checked_roles(roles, len(images))
+    if trained:
+        trained.check(settings, roles)
     volume = (1, *shape)[-3:]
     region = prepare(
         images.reshape(len(images), *volume),
@@ -86,23 +100,29 @@ def segment(
         roles,
         settings,
     )
-    device = _device(settings.device)
+    device = chosen_device(settings.device)
     strokes = None if seeds is None else seeds.reshape(volume)[region.crop]
     solver = Solver(region, roles, settings, device, strokes, regularizer)
     try:
-        fits = [
-            solver.run(
-                settings.seed + restart, _reporter(progress, device, settings, restart), heartbeat
-            )
-            for restart in range(settings.restarts)
-        ]
+        if trained:
+            report = _reporter(progress, device, settings, 0)
+            fits = [solver.predict(trained, refine, report, heartbeat)]
+        else:
+            fits = [
+                solver.run(
+                    settings.seed + restart,
+                    _reporter(progress, device, settings, restart),
+                    heartbeat,
+                )
+                for restart in range(settings.restarts)
+            ]
     except (torch.cuda.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemory(
             f"{device} ran out of memory; choose fewer filters, a smaller margin, fewer slices or "
             'device="cpu".'
         ) from error
     best = _best(fits)
-    order, margin = _order(best.mixture, solver, fixed=seeds is not None)
+    order, margin = _order(best.mixture, solver, fixed=seeds is not None or trained is not None)
     probabilities = _probabilities(best, order, region)
     labels = _labels(probabilities, region)
     mixture = best.mixture
@@ -155,6 +175,19 @@ def _notes(fit: Fit, settings: Settings, roles: tuple[str, ...]) -> tuple[str, .
     return tuple(notes)
 
 
+def _trained(
+    network: Union[TrainedNetwork, PathLike, None], refine: int
+) -> Optional[TrainedNetwork]:
+    if refine < 0 or (refine and network is None):
+        raise InvalidInput(
+            f"refine is {refine}; give the steps, 0 or more, by which a trained network is fitted "
+            "to the case, and that network."
+        )
+    if network is None or isinstance(network, TrainedNetwork):
+        return network
+    return TrainedNetwork.load(network)
+
+
 def _checked_arrays(
     images: ArrayLike, roi: ArrayLike, seeds: Optional[ArrayLike], settings: Settings
 ) -> tuple[np.ndarray, np.ndarray, Optional[np.ndarray]]:
@@ -203,21 +236,9 @@ def _checked_roles(roles: Optional[Sequence[str]], count: int) -> tuple[str, ...
     return roles
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InvalidInput(
-            f"The device {name!r} is not there ({torch.cuda.device_count()} CUDA devices are); "
-            'choose device="auto" or "cpu".'
-        )
-    return device
-
-
 def _reporter(
     progress: Optional[ProgressCallback], device: torch.device, settings: Settings, restart: int
-) -> Callable[[str, int, int, float], None]:
+) -> Report:
     def report(stage: str, iteration: int, limit: int, nll: float) -> None:
         if progress is None:
             return

@@ -11,7 +11,6 @@ from torch.nn.utils import clip_grad_norm_
 
 from .em import Fit
 from .model import Mixture
-from .network import UNet
 from .observations import Observations, objective
 from .settings import Settings
 
@@ -19,7 +18,7 @@ Regularizer = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def fit(
-    network: UNet,
+    network: nn.Module,
     images: Tensor,
     gather: Callable[[Tensor], Tensor],
     observations: Observations,
@@ -37,7 +36,7 @@ def fit(
 
     Parameters
     ----------
-    network : UNet
+    network : Module
         Where to start; it is changed.
     images : Tensor, shape ``(Z, C, H, W)``
         The network's input.
@@ -91,7 +90,7 @@ def responsibilities_of(logits: Tensor, observations: Observations) -> Tensor:
     return torch.softmax(logits if observations.bias is None else logits + observations.bias, dim=1)
 
 
-def _beat_at_every_layer(network: UNet, heartbeat: Callable[[], None]) -> None:
+def _beat_at_every_layer(network: nn.Module, heartbeat: Callable[[], None]) -> None:
     def beat(module: nn.Module, inputs: object, output: Tensor) -> None:
         heartbeat()
         if output.requires_grad:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .settings import Settings
+
 
 class UNet(nn.Module):
     """U-Net of the paper's kind: two convolutions a level, LeakyReLU, one instance norm a level.
@@ -52,6 +54,15 @@ class UNet(nn.Module):
             upper = reduce(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
             x = block(torch.cat([upper, skipped.pop()], dim=1))
         return self.head(x)[..., :height, :width]
+
+
+def unet_for(settings: Settings, sequences: int) -> UNet:
+    """Return a network with random weights for so many sequences.
+
+    Besides them it sees the depth in the region where the mixture does (`anatomy`).
+    """
+    channels = sequences + (settings.anatomy > 0)
+    return UNet(channels, settings.classes, settings.filters, settings.depth)
 
 
 def _block(before: int, after: int) -> nn.Sequential:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Callable, Optional
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import deep, em, naming, spatial
 from .deep import Regularizer
 from .em import Fit
 from .errors import InvalidInput
 from .model import Mixture, feature_pairs
-from .network import UNet
+from .network import unet_for
 from .observations import Observations
 from .region import Region
 from .settings import Settings
 from .start import start_mixture
+from .trained import AtPixel, TrainedNetwork
 
 # The logarithm of the proportion that a voxel with a stroke of truth gives to other classes.
 IMPOSSIBLE = -1e4
@@ -52,6 +54,7 @@ class Solver:
         regularizer: Optional[Regularizer] = None,
     ) -> None:
         self.region, self.settings, self.device = region, settings, device
+        self.roles = tuple(roles)
         self.regularizer = regularizer
         self.images = torch.from_numpy(region.images).movedim(1, 0).to(device)
         self.tissue_means, self.tissue_deviations = self._tissues(roles)
@@ -150,19 +153,59 @@ class Solver:
                 settings,
                 lambda iteration, nll: report("EM", iteration, limit, nll),
             )
-        inputs = self.images.float()
-        if settings.anatomy > 0:
-            inputs = torch.cat([inputs, self.depth.to(inputs)], dim=1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = UNet(inputs.shape[1], settings.classes, settings.filters, settings.depth)
+            network = unet_for(settings, len(self.roles))
+        return self._fit(network, self.inputs(self.roles), settings, report, heartbeat)
+
+    def predict(
+        self,
+        trained: TrainedNetwork,
+        refine: int,
+        report: Report,
+        heartbeat: Optional[Callable[[], None]],
+    ) -> Fit:
+        """Take the responsibilities that a trained network gives, and the mixture from them.
+
+        Parameters
+        ----------
+        trained : TrainedNetwork
+        refine : int
+            Gradient steps on this case (algorithm 3) before the last answer is taken.
+        report, heartbeat
+            As of `run`.
+        """
+        network = AtPixel(trained.network(), trained.pixel, self.region.spacing)
+        limit = refine + 1
+        steps = dataclasses.replace(self.settings, min_iterations=limit, max_iterations=limit)
+        with torch.set_grad_enabled(refine > 0):
+            found = self._fit(network, self.inputs(trained.roles), steps, report, heartbeat)
+        # As many steps as were asked for: there is nothing that could fail to settle.
+        return dataclasses.replace(found, converged=True)
+
+    def inputs(self, roles: Sequence[str]) -> Tensor:
+        """Return what a network that knows the sequences in this order sees, ``(Z, C, H, W)``."""
+        images = self.images[:, [self.roles.index(role) for role in roles]].float()
+        if self.settings.anatomy == 0:
+            return images
+        return torch.cat([images, self.depth.to(images)], dim=1)
+
+    def _fit(
+        self,
+        network: nn.Module,
+        inputs: Tensor,
+        settings: Settings,
+        report: Report,
+        heartbeat: Optional[Callable[[], None]],
+    ) -> Fit:
+        limit = settings.max_iterations
         return deep.fit(
             network.to(self.device),
             inputs,
             self.region.gather,
             self.observations,
             settings,
-            penalty=self._penalty,
+            penalty=self.penalty,
             report=lambda iteration, nll: report(settings.method, iteration, limit, nll),
             heartbeat=heartbeat,
         )
@@ -200,7 +243,7 @@ class Solver:
         rows = torch.arange(mixtures, device=self.device)[:, None]
         return Mixture(*(value[rows, order] for value in vars(mixture).values()))
 
-    def _penalty(self, proportions: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
+    def penalty(self, proportions: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
         """Return λ‖μ − μ_data‖², and what the caller's regularizer adds."""
         penalty = means.new_zeros(())
         if self.settings.mean_penalty > 0:
