@@ -147,7 +147,7 @@ class Settings:
     start: str = "kmeans"
     means: Optional[tuple[tuple[float, ...], ...]] = None
     restarts: int = 1
-    tolerance: float = 1e-3
+    tolerance: float = 1e-4
     min_iterations: int = 10
     max_iterations: int = 100
     variance_floor: float = 1e-3
@@ -207,6 +207,8 @@ class Settings:
                 f"The prior has {len(self.prior.tissues)} tissues but classes is {self.classes}; "
                 "make them equal."
             )
+        elif self.anatomy > 0 and self.prior.depth is None:
+            raise InvalidInput("anatomy needs a prior with a depth profile; set it to 0.")
 
     @property
     def deep(self) -> bool:
