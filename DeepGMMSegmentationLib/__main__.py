@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Optional
 
-from . import __version__, commands, commands_reproduce
+from . import __version__, commands, commands_reproduce, commands_training
 from .errors import Cancelled, DeepGMMError, InvalidInput
 
 # Each adds its own sub-command; what runs it is imported only then, so that --help is quick.
@@ -17,6 +17,8 @@ COMMANDS = (
     commands.add_segment,
     commands.add_demo,
     commands.add_evaluate,
+    commands_training.add_prior,
+    commands_training.add_train,
     commands_reproduce.add_reproduce,
 )
 

@@ -7,15 +7,13 @@ the mixture, its smoothing and depth, and the teacher stay those of the case.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from .training import Training
+from .training_settings import Training
 
 
 class Augmented(nn.Module):

@@ -86,20 +86,22 @@ def go_over(
     return outcomes
 
 
-def holds_result(folder: Path, settings: Settings) -> bool:
-    """Return whether a folder holds a whole result of these settings.
+def holds_result(folder: Path, settings: Settings, network: Optional[str] = None) -> bool:
+    """Return whether a folder holds a whole result of these settings and this trained network.
 
     Raises
     ------
     InvalidInput
-        If it holds one of other settings.
+        If it holds one of others.
     """
     if not all((folder / name).is_file() for name in FILES):
         return False
-    stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))["settings"]
-    if Settings.from_json(json.dumps(stored)) != settings:
+    stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    same = Settings.from_json(json.dumps(stored["settings"])) == settings
+    if not same or stored.get("network") != network:
         raise InvalidInput(
-            f"{folder} holds a result of other settings; name another folder, or add --force."
+            f"{folder} holds a result of other settings, or of another network; name another "
+            "folder, or add --force."
         )
     return True
 

@@ -149,6 +149,7 @@ def segment(
         settings=settings,
         spacing=spacing,
         roles=roles,
+        network=trained.named(refine) if trained else None,
         notes=_notes(best, settings, roles),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from .commands_cohort import segment_cases
 from .console import add_command, progress_bar, say
 from .errors import InvalidInput
-from .options import add_settings, chosen_settings
+from .options import add_network, add_settings, chosen_network, chosen_settings
 
 SEGMENT = """\
 Divide a region of aligned images into tissues.
@@ -81,6 +81,7 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
         "--out-dir", metavar="FOLDER", help="where the folders of the cases go, with --cases"
     )
     _add_output(parser)
+    add_network(parser)
     add_settings(parser)
     parser.set_defaults(run=segment)
     return parser
@@ -139,7 +140,8 @@ def segment(args: argparse.Namespace) -> None:
     from .roles import file_roles
     from .terminal import overview
 
-    settings = chosen_settings(args)
+    network = chosen_network(args)
+    settings = chosen_settings(args, network and network.settings)
     roles = args.roles or file_roles(args.images)
     check_folder(args.out, OUTPUTS, args.force)
     if not len(set(roles)) == len(roles) == len(args.images):
@@ -150,6 +152,8 @@ def segment(args: argparse.Namespace) -> None:
             CaseFiles("case", images, Path(args.roi), segment=args.segment),
             settings,
             args.out,
+            network=network,
+            refine=args.refine,
             resample=args.resample,
             force=args.force,
             probabilities=args.probabilities,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .console import progress_bar, say
 from .errors import DeepGMMError
-from .options import chosen_settings
+from .options import chosen_network, chosen_settings
 
 if TYPE_CHECKING:
     from .cohort import CaseFiles
@@ -35,7 +35,8 @@ def segment_cases(args: argparse.Namespace) -> None:
         logging.basicConfig(level=logging.INFO)
     folder = Path(args.out_dir)
     cases = read_cases(args.cases, missing_ok=True)
-    settings = chosen_settings(args)
+    network = chosen_network(args)
+    settings = chosen_settings(args, network and network.settings)
     check_folder(folder, ())
     mine = share(cases)
     with progress_bar() as show:
@@ -52,6 +53,8 @@ def segment_cases(args: argparse.Namespace) -> None:
                 case,
                 settings,
                 target,
+                network=network,
+                refine=args.refine,
                 resample=args.resample,
                 force=True,
                 probabilities=args.probabilities,
@@ -59,7 +62,8 @@ def segment_cases(args: argparse.Namespace) -> None:
             )
 
         def is_done(target: Path) -> bool:
-            return not args.force and holds_result(target, settings)
+            name = network and network.named(args.refine)
+            return not args.force and holds_result(target, settings, name)
 
         outcomes = go_over(mine, folder, run, is_done)
 

@@ -12,6 +12,7 @@ from .files import PathLike, read_images, read_roi
 from .outputs import write
 from .result import ProgressCallback, Result
 from .settings import Settings
+from .trained import TrainedNetwork
 
 
 def segment_files(
@@ -19,6 +20,8 @@ def segment_files(
     settings: Settings,
     folder: PathLike,
     *,
+    network: Optional[TrainedNetwork] = None,
+    refine: int = 0,
     resample: bool = False,
     force: bool = False,
     probabilities: bool = False,
@@ -32,6 +35,8 @@ def segment_files(
     settings : Settings
     folder : path
         Where the result goes; see `outputs.write`, also for `force` and `probabilities`.
+    network, refine
+        As of `case.segment`.
     resample : bool
         Whether what is on another grid is brought onto the first image's.
     progress : callable, optional
@@ -50,6 +55,8 @@ def segment_files(
         images,
         roi,
         settings,
+        network=network,
+        refine=refine,
         spacing=reference.GetSpacing()[::-1],
         roles=tuple(case.images),
         progress=progress,

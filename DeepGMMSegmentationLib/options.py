@@ -1,4 +1,4 @@
-"""The options of the command line that stand for the fields of `Settings`."""
+"""The options of the command line that stand for the fields of `Settings` and its like."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import json
 import re
 import typing
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .errors import InvalidInput
 from .priors import Prior
 from .settings import CHOICES, Settings
+
+if TYPE_CHECKING:
+    from .trained import TrainedNetwork
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +29,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     base.add_argument(
         "--paper", action="store_true", help="the values of the paper and its authors' code"
     )
-    kinds = typing.get_type_hints(Settings)
-    texts = _descriptions()
-    for field in dataclasses.fields(Settings):
-        choices = CHOICES.get(field.name)
+    add_fields(group, Settings, CHOICES)
+
+
+def add_fields(group: Any, record: type, choices_of: dict[str, tuple[str, ...]]) -> None:
+    """Add an option for every field of a record, in the words of its docstring."""
+    kinds = typing.get_type_hints(record)
+    texts = _descriptions(record)
+    for field in dataclasses.fields(record):
+        choices = choices_of.get(field.name)
         default = "none" if field.default is None else field.default
         group.add_argument(
             "--" + field.name.replace("_", "-"),
@@ -43,27 +51,72 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def chosen_settings(args: argparse.Namespace) -> Settings:
+def chosen_fields(args: argparse.Namespace, record: type) -> dict[str, Any]:
+    """Return the fields of a record that were given as options."""
+    names = [field.name for field in dataclasses.fields(record)]
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}
+
+
+def chosen_settings(args: argparse.Namespace, base: Optional[Settings] = None) -> Settings:
     """Return the settings that the parsed options ask for.
+
+    Parameters
+    ----------
+    args : Namespace
+    base : Settings, optional
+        What is not given, where it comes from no file and not from the paper.
 
     Raises
     ------
     InvalidInput
         If a file cannot be read or a value is out of its range.
     """
-    names = [field.name for field in dataclasses.fields(Settings)]
-    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    given = chosen_fields(args, Settings)
     if isinstance(given.get("prior"), Path):
         given["prior"] = _prior(given["prior"])
+        given.setdefault("classes", len(given["prior"].tissues))
     if args.paper:
         return Settings.paper(**{"method": Settings.method, **given})
-    base = Settings.from_json(_text(Path(args.settings))) if args.settings else Settings()
-    return dataclasses.replace(base, **given)
+    if args.settings:
+        base = Settings.from_json(_text(Path(args.settings)))
+    return dataclasses.replace(base or Settings(), **given)
 
 
-def _descriptions() -> dict[str, str]:
-    """Return what the docstring of `Settings` says of each field, on one line."""
-    _, _, attributes = inspect.cleandoc(Settings.__doc__ or "").partition("----------\n")
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a trained network."""
+    group = parser.add_argument_group("trained network")
+    group.add_argument(
+        "--network",
+        metavar="FILE",
+        help="ask a network of `deepgmm train`, whose settings are taken, in place of fitting one",
+    )
+    group.add_argument(
+        "--refine",
+        type=int,
+        default=0,
+        metavar="N",
+        help="fit it to the case by so many gradient steps (default: 0)",
+    )
+
+
+def chosen_network(args: argparse.Namespace) -> Optional[TrainedNetwork]:
+    """Return the trained network that the parsed options ask for, if any.
+
+    Raises
+    ------
+    InvalidInput
+        If its file cannot be used.
+    """
+    if args.network is None:
+        return None
+    from .trained import TrainedNetwork
+
+    return TrainedNetwork.load(args.network)
+
+
+def _descriptions(record: type) -> dict[str, str]:
+    """Return what the docstring of a record says of each field, on one line."""
+    _, _, attributes = inspect.cleandoc(record.__doc__ or "").partition("----------\n")
     found = {}
     for entry in re.split(r"\n(?=\S)", attributes):
         head, _, body = entry.partition("\n")

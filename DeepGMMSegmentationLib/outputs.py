@@ -125,6 +125,7 @@ def record(result: Result) -> dict[str, Any]:
             "device": result.device,
             "seconds": result.seconds,
             "settings": dataclasses.asdict(result.settings),
+            "network": result.network,
             "versions": _versions(),
         }
     )

@@ -12,21 +12,34 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 
+def own_device(name: str) -> str:
+    """Return the device of this one of the processes that torchrun started on a machine."""
+    local = os.environ.get("LOCAL_RANK")
+    if local is not None and name in ("auto", "cuda") and torch.cuda.is_available():
+        return f"cuda:{local}"
+    return name
+
+
 @contextmanager
-def joined(device: torch.device) -> Iterator[None]:
+def joined(device: str) -> Iterator[bool]:
     """Join the processes that torchrun started beside this one, if it started this one.
 
     Parameters
     ----------
-    device : torch.device
-        CUDA processes talk by NCCL, others by Gloo.
+    device : str
+        Processes with CUDA devices talk by NCCL, others by Gloo.
+
+    Yields
+    ------
+    bool
+        Whether this process is the first, which speaks for all.
     """
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        yield
+    if "MASTER_ADDR" not in os.environ:
+        yield True
         return
-    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
-        yield
+        yield rank() == 0
     finally:
         torch.distributed.destroy_process_group()
 

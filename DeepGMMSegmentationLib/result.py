@@ -68,7 +68,8 @@ class Result:
     history : tuple of float
         The mean NLL per voxel after each iteration, in normalised intensity units.
     converged : bool
-        Whether every mixture met the tolerance before the iteration limit.
+        Whether every mixture met the tolerance before the iteration limit; a trained network makes
+        as many steps as were asked for, and always has.
     iterations : int
         How many iterations were made.
     agreement : tuple of float or None
@@ -83,6 +84,9 @@ class Result:
         Millimetres per voxel, in array order, of the same length as ``labels.shape``.
     roles : tuple of str
         The names of the M sequences.
+    network : str or None
+        Which trained network gave the responsibilities, and the gradient steps after that; None
+        where the method was fitted to this case alone.
     notes : tuple of str
         What the user should know about this run, one sentence each.
     """
@@ -104,4 +108,5 @@ class Result:
     settings: Settings
     spacing: tuple[float, ...]
     roles: tuple[str, ...]
+    network: Optional[str] = None
     notes: tuple[str, ...] = ()

@@ -14,9 +14,12 @@ from .result import Result
 def overview(result: Result) -> str:
     """Return how a run ended, the size of every tissue, and what the user should know."""
     end = "converged" if result.converged else "did not converge"
+    how = f"{end} after {result.iterations} iterations"
+    if result.network:
+        how = f"by a trained network, refined by {result.iterations - 1} steps"
     lines = [
-        f"{result.settings.method} {end} after {result.iterations} iterations, "
-        f"{result.seconds:.1f} s on {result.device}; NLL {result.history[-1]:.4f}.",
+        f"{result.settings.method} {how}, {result.seconds:.1f} s on {result.device}; "
+        f"NLL {result.history[-1]:.4f}.",
         "",
         f"{'Tissue':<20} {'Voxels':>9} {'mL':>8} {'g':>8} {'% region':>9} {'% myocardium':>13}",
     ]

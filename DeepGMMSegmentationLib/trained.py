@@ -47,7 +47,7 @@ class TrainedNetwork:
     pixel : float
         In-plane size of the pixels that the network works on, in mm.
     weights : dict of str to Tensor
-        The network's parameters.
+        The network's parameters, on the CPU.
     training : dict
         How it was trained: the choices, the number of cases, the best epoch and its losses,
         versions. For reading, not for prediction.
@@ -58,6 +58,10 @@ class TrainedNetwork:
     pixel: float
     weights: dict[str, Tensor]
     training: dict[str, Any]
+
+    def named(self, refine: int) -> str:
+        """Return what tells a result of this network from any other: its checksum, the steps."""
+        return f"{_digest(self._record(), self.weights)[:12]}, {refine} steps"
 
     def network(self) -> UNet:
         """Return the network with its weights."""
@@ -90,7 +94,11 @@ class TrainedNetwork:
 
     def save(self, path: PathLike) -> None:
         """Write the file: safetensors, with the rest as JSON in its metadata."""
-        weights = {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}
+        weights = {name: tensor.contiguous() for name, tensor in self.weights.items()}
+        text = self._record()
+        write_bytes(Path(path), save(weights, {KEY: text, "sha256": _digest(text, weights)}))
+
+    def _record(self) -> str:
         record = {
             "format": FORMAT,
             "settings": json.loads(self.settings.to_json()),
@@ -98,9 +106,7 @@ class TrainedNetwork:
             "pixel": self.pixel,
             "training": self.training,
         }
-        text = json.dumps(record)
-        metadata = {KEY: text, "sha256": _digest(text, weights)}
-        write_bytes(Path(path), save(weights, metadata))
+        return json.dumps(record)
 
     @classmethod
     def load(cls, path: PathLike) -> TrainedNetwork:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -24,69 +23,9 @@ from .errors import InvalidInput
 from .examples import Example, make_example
 from .network import unet_for
 from .result import Progress, ProgressCallback
-from .settings import Settings, check_fields
+from .settings import Settings
 from .trained import AtPixel, TrainedNetwork, pixel_size
-
-CHOICES = {"teacher": ("em", "none")}
-RANGES = {
-    "epochs": (1, 100_000),
-    "batch": (1, 10_000),
-    "learning_rate": (1e-8, 10.0),
-    "held_out": (0.0, 0.9),
-    "patience": (1, 100_000),
-    "flip": (0.0, 1.0),
-    "rotation": (0.0, 180.0),
-    "zoom": (1.0, 4.0),
-    "intensity": (0.0, 1.0),
-}
-
-
-@dataclass(frozen=True)
-class Training:
-    """The choices of a training, beside the `Settings` of mixture and network.
-
-    Attributes
-    ----------
-    teacher : {"em", "none"}
-        What the network is drawn to: the responsibilities that EM with the prior finds on each
-        case (cross-entropy), or, with none, a low NLL and the prior's means as `mean_penalty`
-        weighs them (the paper's algorithm 4).
-    epochs : int
-        The most times that all cases are seen; the step size falls to 0 over them as
-        (1 − epoch / epochs)^0.9.
-    batch : int
-        The cases behind one gradient step, at least; each comes with all its slices.
-    learning_rate : float
-        AdamW's step size in the first epoch.
-    held_out : float
-        The part of the cases on which the network is judged and not trained. 0: none.
-    patience : int
-        The epochs without a lower loss on the held-out cases after which training stops.
-    flip : float
-        The probability that a slice is mirrored.
-    rotation : float
-        The most degrees by which a slice is turned, either way.
-    zoom : float
-        The most times that a slice is made larger, or smaller.
-    intensity : float
-        Deviation of the random offset, in normalised units, and of the logarithm of the random
-        gain that every sequence of a slice gets.
-    """
-
-    teacher: str = "em"
-    epochs: int = 100
-    batch: int = 2
-    learning_rate: float = 1e-3
-    held_out: float = 0.2
-    patience: int = 20
-    flip: float = 0.5
-    rotation: float = 180.0
-    zoom: float = 1.2
-    intensity: float = 0.1
-
-    def __post_init__(self) -> None:
-        check_fields(self, CHOICES, RANGES)
-
+from .training_settings import Training
 
 # A row of the log: epoch, step size, and the losses after it.
 History = list[dict[str, float]]
@@ -183,7 +122,7 @@ class _Run:
             self.network = unet_for(settings, len(self.roles)).to(self.device)
         self.shared = processes.shared(self.network)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), training.learning_rate, weight_decay=settings.weight_decay
+            self.network.parameters(), training.initial_rate, weight_decay=settings.weight_decay
         )
         self.history: History = []
         self.best: dict[str, Any] = {"epoch": 0, "loss": math.inf}
@@ -208,7 +147,7 @@ class _Run:
     def epoch(self) -> None:
         """Go once over all cases, and judge the network."""
         epoch, training = len(self.history), self.training
-        rate = training.learning_rate * (1 - epoch / training.epochs) ** 0.9
+        rate = training.initial_rate * (1 - epoch / training.epochs) ** 0.9
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         order = np.random.default_rng((self.settings.seed, epoch)).permutation(self.seen)
@@ -229,7 +168,7 @@ class _Run:
         }
         if not math.isfinite(row["loss"] + row["held_out_loss"]):
             raise InvalidInput(
-                f"The loss is no number after epoch {epoch + 1}; lower learning_rate."
+                f"The loss is no number after epoch {epoch + 1}; lower initial_rate."
             )
         self.history.append(row)
         if row["held_out_loss"] < self.best["loss"]:
