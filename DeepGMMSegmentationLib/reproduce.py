@@ -22,7 +22,8 @@ from .region import prepare
 from .result import Progress, ProgressCallback, Result
 from .settings import Settings
 from .trained import TrainedNetwork
-from .training import Training, train
+from .training import train
+from .training_settings import Training
 
 TABLES = {
     1: ("GMM", "deepG", "SVGMM", "deepSVG"),

@@ -244,6 +244,14 @@ def test_results_of_other_settings_are_not_mixed_in(cohort, tmp_path, capsys):
     assert (out / "a" / "result.json").read_bytes() == before
 
 
+def test_the_device_does_not_matter(cohort, tmp_path, capsys):
+    out = tmp_path / "out"
+    go(cohort, out)
+    capsys.readouterr()
+    assert go(cohort, out, "--device", "cpu") == 1
+    assert "0 segmented, 3 skipped" in capsys.readouterr().out
+
+
 def test_cancelled_cohort_keeps_the_cases_before(cohort, tmp_path, capsys, monkeypatch):
     def cancel_at_c(images, roi, settings, **options):
         if (tmp_path / "out" / "a").exists():
