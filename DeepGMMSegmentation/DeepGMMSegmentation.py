@@ -297,7 +297,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             slicer.app.processEvents()
             dependencies.ensure()
             request = choices.request(node)
-            self._tell(request["settings"].to_json())
+            self._tell(texts.settingsText(request["settings"]))
             output = self.logic.process(
                 **request, progress=self._run.progress, heartbeat=self._run.heartbeat
             )

@@ -205,6 +205,8 @@ def _chart(
     """Add a chart of the table's columns against the first, and return what was added."""
     chart = _add("vtkMRMLPlotChartNode", title)
     chart.SetTitle(title)
+    chart.SetTitleFontSize(16)
+    chart.SetLegendFontSize(12)  # Slicer's own 16 would hide half of a histogram
     chart.SetXAxisTitle(x)
     chart.SetYAxisTitle(y)
     series = []

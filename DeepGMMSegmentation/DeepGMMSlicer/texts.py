@@ -6,6 +6,8 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from DeepGMMSegmentationLib.settings import Settings
+
 
 def choiceLabels() -> dict[str, str]:
     """Return the words for the choices of `Settings`; a choice that is missing is its own word."""
@@ -48,6 +50,12 @@ def progressText(event: Any, secondsLeft: float) -> str:
         device=event.device,
         seconds=f"{secondsLeft:.0f}",
     )
+
+
+def settingsText(settings: Settings) -> str:
+    """Return what the log says of the settings, a line per field."""
+    values = {**vars(settings), "prior": settings.prior and settings.prior.name}
+    return "\n".join(f"{name}: {value}" for name, value in values.items())
 
 
 def summary(record: dict[str, Any]) -> str:
