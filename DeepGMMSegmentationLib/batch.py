@@ -45,7 +45,7 @@ def go_over(
     cases: Iterable[CaseFiles],
     folder: Path,
     run: Callable[[CaseFiles, Path], None],
-    is_done: Callable[[Path], bool],
+    is_done: Callable[[CaseFiles, Path], bool],
 ) -> list[Outcome]:
     """Run every case that is not done yet, and go on after one that fails.
 
@@ -57,7 +57,7 @@ def go_over(
     run : callable
         Segments a case into its folder.
     is_done : callable
-        Whether a folder holds the result already; may raise `InvalidInput`.
+        Whether a case's folder holds its result already; may raise `InvalidInput`.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def go_over(
     for case in cases:
         target = folder / case.name
         try:
-            if is_done(target):
+            if is_done(case, target):
                 outcomes.append(Outcome(case.name, "skipped"))
                 continue
             run(case, target)
@@ -86,18 +86,26 @@ def go_over(
     return outcomes
 
 
-def holds_result(folder: Path, settings: Settings, network: Optional[str] = None) -> bool:
+def holds_result(
+    folder: Path, settings: Settings, network: Optional[str] = None, report: bool = False
+) -> bool:
     """Return whether a folder holds a whole result of these settings and this trained network.
+
+    Where a report is wanted, it must be there too. On which device it was computed does not matter.
 
     Raises
     ------
     InvalidInput
         If it holds one of others.
     """
-    if not all((folder / name).is_file() for name in FILES):
+    files = (*FILES, "report.html") if report else FILES
+    if not all((folder / name).is_file() for name in files):
         return False
     stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    same = Settings.from_json(json.dumps(stored["settings"])) == settings
+    same = (
+        Settings.from_json(json.dumps({**stored["settings"], "device": settings.device}))
+        == settings
+    )
     if not same or stored.get("network") != network:
         raise InvalidInput(
             f"{folder} holds a result of other settings, or of another network; name another "

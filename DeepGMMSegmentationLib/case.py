@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from . import naming
+from .cleanup import clean
 from .deep import Regularizer
 from .device import chosen_device
 from .em import Fit
@@ -128,7 +129,7 @@ def segment(
     mixture = best.mixture
     pick = np.arange(len(order))[:, None], order
     prior = settings.prior
-    return Result(
+    result = Result(
         labels=region.uncrop(labels, volume).reshape(shape),
         probabilities=region.uncrop(probabilities, volume).reshape(-1, *shape),
         tissues=prior.tissues
@@ -152,6 +153,7 @@ def segment(
         network=trained.named(refine) if trained else None,
         notes=_notes(best, settings, roles),
     )
+    return clean(result, settings.min_island) if settings.min_island else result
 
 
 def _notes(fit: Fit, settings: Settings, roles: tuple[str, ...]) -> tuple[str, ...]:

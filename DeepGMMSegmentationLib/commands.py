@@ -9,7 +9,13 @@ from typing import Any
 from .commands_cohort import segment_cases
 from .console import add_command, progress_bar, say
 from .errors import InvalidInput
-from .options import add_network, add_settings, chosen_network, chosen_settings
+from .options import (
+    add_network,
+    add_settings,
+    chosen_network,
+    chosen_settings,
+    infarct_preset,
+)
 
 SEGMENT = """\
 Divide a region of aligned images into tissues.
@@ -23,6 +29,9 @@ writes into out/:
   labels.nii.gz           0 outside the region, 1…K inside
   result.json             measures, fitted parameters, history, settings, versions
   figure.png              contours, labels, histograms with the fitted components
+
+For a heart with an infarct, with named tissues and a report for reading, report.html:
+  deepgmm segment LGE.nii.gz T2.nii.gz bSSFP.nii.gz --roi lv.nii.gz --infarct --report --out out/
 
 A whole cohort:
   deepgmm segment --cases cases.csv --out-dir out/ --method SVGMM
@@ -80,9 +89,27 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--out-dir", metavar="FOLDER", help="where the folders of the cases go, with --cases"
     )
+    parser.add_argument(
+        "--rv-insertion",
+        type=float,
+        nargs=3,
+        metavar=("X", "Y", "Z"),
+        help="where the right ventricle meets the wall in front, in mm (LPS): divides the wall "
+        "into the segments of the American Heart Association in the report",
+    )
+    parser.add_argument(
+        "--remote",
+        metavar="FILE",
+        help="a mask of remote myocardium, for the n-SD thresholds (default: the healthy class)",
+    )
     _add_output(parser)
+    add_settings(parser).add_argument(
+        "--infarct",
+        action="store_true",
+        help="the preset for a heart with an infarct: named tissues, from the LGE, T2 and bSSFP "
+        "that are there",
+    )
     add_network(parser)
-    add_settings(parser)
     parser.set_defaults(run=segment)
     return parser
 
@@ -126,6 +153,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probabilities", action="store_true", help="write a probability map per tissue too"
     )
+    parser.add_argument(
+        "--report", action="store_true", help="write report.html and measures.csv too"
+    )
 
 
 def segment(args: argparse.Namespace) -> None:
@@ -136,13 +166,16 @@ def segment(args: argparse.Namespace) -> None:
     from .cohort import CaseFiles
     from .folders import check_folder
     from .job import segment_files
-    from .outputs import OUTPUTS
+    from .outputs import OUTPUTS, Wanted
     from .roles import file_roles
     from .terminal import overview
 
     network = chosen_network(args)
-    settings = chosen_settings(args, network and network.settings)
     roles = args.roles or file_roles(args.images)
+    base = network and network.settings
+    if args.infarct:
+        base = infarct_preset(args, tuple(roles))
+    settings = chosen_settings(args, base)
     check_folder(args.out, OUTPUTS, args.force)
     if not len(set(roles)) == len(roles) == len(args.images):
         raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
@@ -152,11 +185,12 @@ def segment(args: argparse.Namespace) -> None:
             CaseFiles("case", images, Path(args.roi), segment=args.segment),
             settings,
             args.out,
+            Wanted(args.probabilities, args.report, args.rv_insertion),
             network=network,
             refine=args.refine,
             resample=args.resample,
             force=args.force,
-            probabilities=args.probabilities,
+            remote=args.remote,
             progress=progress,
         )
     say(overview(result))
@@ -166,11 +200,18 @@ def segment(args: argparse.Namespace) -> None:
 def _of_a_cohort(args: argparse.Namespace) -> bool:
     """Tell the two uses of ``deepgmm segment`` apart, and refuse what mixes or lacks options."""
     single = {"IMAGE": args.images, "--roi": args.roi, "--out": args.out}
+    of_one = {
+        **single,
+        "--segment": args.segment,
+        "--roles": args.roles,
+        "--rv-insertion": args.rv_insertion,
+        "--remote": args.remote,
+    }
     cohort = {"--cases": args.cases, "--out-dir": args.out_dir}
     of_a_cohort = any(cohort.values())
-    for name, value in {**single, "--segment": args.segment, "--roles": args.roles}.items():
+    for name, value in of_one.items():
         if value and of_a_cohort:
-            raise InvalidInput(f"{name} does not go with --cases, whose table says it; remove it.")
+            raise InvalidInput(f"{name} does not go with --cases; remove it.")
     for name, value in (cohort if of_a_cohort else single).items():
         if not value:
             raise InvalidInput(
@@ -188,10 +229,11 @@ def demo(args: argparse.Namespace) -> None:
     from .files import write_image
     from .folders import whole_folder
     from .job import segment_files
-    from .sample import heart
+    from .outputs import Wanted
+    from .sample import ROLES, heart
     from .terminal import dice_table, overview
 
-    settings = chosen_settings(args)
+    settings = chosen_settings(args, infarct_preset(args, ROLES))
     drawn = heart(settings.seed)
     arrays = dict(zip(drawn.roles, drawn.images))
     arrays.update(lv=drawn.roi.astype(np.uint8), truth=drawn.labels)
@@ -208,7 +250,7 @@ def demo(args: argparse.Namespace) -> None:
                 case,
                 settings,
                 new / "result",
-                probabilities=args.probabilities,
+                Wanted(args.probabilities, args.report, drawn.rv_insertion, "synthetic heart"),
                 progress=progress,
             )
     say(overview(result))
@@ -222,9 +264,9 @@ def demo(args: argparse.Namespace) -> None:
         )
     )
     images = Path(args.out) / "images"
-    say(f"Images in {images}, result in {Path(args.out) / 'result'}. With your own settings:")
+    say(f"Images in {images}, result in {Path(args.out) / 'result'}. On your own images:")
     named = " ".join(str(images / f"{role}.nii.gz") for role in drawn.roles)
-    say(f"  deepgmm segment {named} --roi {images / 'lv.nii.gz'} --out out")
+    say(f"  deepgmm segment {named} --roi {images / 'lv.nii.gz'} --infarct --report --out out")
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from .console import progress_bar, say
 from .errors import DeepGMMError
-from .options import chosen_network, chosen_settings
+from .options import chosen_network, chosen_settings, infarct_preset
 
 if TYPE_CHECKING:
     from .cohort import CaseFiles
     from .result import Progress
+    from .settings import Settings
 
 
 def segment_cases(args: argparse.Namespace) -> None:
@@ -30,15 +31,24 @@ def segment_cases(args: argparse.Namespace) -> None:
     from .cohort import read_cases
     from .folders import check_folder
     from .job import segment_files
+    from .outputs import Wanted
+    from .processes import own_device
 
     if args.debug:
         logging.basicConfig(level=logging.INFO)
     folder = Path(args.out_dir)
     cases = read_cases(args.cases, missing_ok=True)
     network = chosen_network(args)
-    settings = chosen_settings(args, network and network.settings)
     check_folder(folder, ())
     mine = share(cases)
+
+    def settings_of(case: CaseFiles) -> Settings:
+        base = network and network.settings
+        if args.infarct:
+            base = infarct_preset(args, tuple(case.images))
+        settings = chosen_settings(args, base)
+        return dataclasses.replace(settings, device=own_device(settings.device))
+
     with progress_bar() as show:
 
         def run(case: CaseFiles, target: Path) -> None:
@@ -51,19 +61,19 @@ def segment_cases(args: argparse.Namespace) -> None:
 
             segment_files(
                 case,
-                settings,
+                settings_of(case),
                 target,
+                Wanted(args.probabilities, args.report, name=case.name),
                 network=network,
                 refine=args.refine,
                 resample=args.resample,
                 force=True,
-                probabilities=args.probabilities,
                 progress=progress,
             )
 
-        def is_done(target: Path) -> bool:
+        def is_done(case: CaseFiles, target: Path) -> bool:
             name = network and network.named(args.refine)
-            return not args.force and holds_result(target, settings, name)
+            return not args.force and holds_result(target, settings_of(case), name, args.report)
 
         outcomes = go_over(mine, folder, run, is_done)
 

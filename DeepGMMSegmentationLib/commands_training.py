@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .console import add_command, progress_bar, say
 from .errors import Cancelled, InvalidInput
-from .options import add_fields, add_settings, chosen_fields, chosen_settings
+from .options import add_fields, add_settings, chosen_fields, chosen_settings, infarct_preset
 from .priors import Prior
-from .settings import Settings
 from .training_settings import CHOICES, Training
 
 if TYPE_CHECKING:
@@ -139,7 +138,9 @@ def train(args: argparse.Namespace) -> None:
 
     out = _new_file(args)
     files = read_cases(args.cases)
-    settings = chosen_settings(args, _preset(args, tuple(files[0].images)))
+    # A prior that is given takes the place of the preset's, whatever sequences that one knows.
+    roles = tuple(Prior.infarct().means if hasattr(args, "prior") else files[0].images)
+    settings = chosen_settings(args, infarct_preset(args, roles, method="deepSVG"))
     settings = dataclasses.replace(settings, device=processes.own_device(settings.device))
     training = Training(**chosen_fields(args, Training))
     checkpoint = out.with_name(out.name + ".checkpoint")
@@ -175,15 +176,6 @@ def _new_file(args: argparse.Namespace) -> Path:
     if not out.parent.is_dir():
         raise InvalidInput(f"{out.parent} is no folder; make it, or name another one.")
     return out
-
-
-def _preset(args: argparse.Namespace, roles: tuple[str, ...]) -> Optional[Settings]:
-    """Return the settings for an infarct, whose prior one that is given takes the place of."""
-    if args.settings or args.paper:
-        return None
-    if hasattr(args, "prior"):
-        roles = tuple(Prior.infarct().means)
-    return Settings.infarct(roles, method=getattr(args, "method", "deepSVG"))
 
 
 def _shown(files: Sequence[CaseFiles], first: bool = True) -> Iterable[CaseFiles]:

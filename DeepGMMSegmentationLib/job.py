@@ -9,7 +9,7 @@ import SimpleITK as sitk  # noqa: N813
 from .case import segment
 from .cohort import CaseFiles
 from .files import PathLike, read_images, read_roi
-from .outputs import write
+from .outputs import Wanted, write
 from .result import ProgressCallback, Result
 from .settings import Settings
 from .trained import TrainedNetwork
@@ -19,12 +19,13 @@ def segment_files(
     case: CaseFiles,
     settings: Settings,
     folder: PathLike,
+    wanted: Wanted,
     *,
     network: Optional[TrainedNetwork] = None,
     refine: int = 0,
     resample: bool = False,
     force: bool = False,
-    probabilities: bool = False,
+    remote: Optional[PathLike] = None,
     progress: Optional[ProgressCallback] = None,
 ) -> Result:
     """Segment a case into a folder; its truth is not looked at.
@@ -34,11 +35,13 @@ def segment_files(
     case : CaseFiles
     settings : Settings
     folder : path
-        Where the result goes; see `outputs.write`, also for `force` and `probabilities`.
+        Where the result goes; see `outputs.write`, also for `wanted` and `force`.
     network, refine
         As of `case.segment`.
     resample : bool
         Whether what is on another grid is brought onto the first image's.
+    remote : path, optional
+        A mask of remote myocardium, for the n-SD thresholds.
     progress : callable, optional
         Called with a `Progress` once per iteration; may raise `Cancelled`.
 
@@ -51,6 +54,7 @@ def segment_files(
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     images, reference = read_images(list(case.images.values()), resample)
     roi = read_roi(case.roi, reference, case.segment, resample)
+    remote_mask = None if remote is None else read_roi(remote, reference, None, resample)
     result = segment(
         images,
         roi,
@@ -61,5 +65,5 @@ def segment_files(
         roles=tuple(case.images),
         progress=progress,
     )
-    write(result, images, reference, folder, force=force, probabilities=probabilities)
+    write(result, images, reference, folder, wanted, remote=remote_mask, force=force)
     return result

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .trained import TrainedNetwork
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add an option for every field of `Settings`, and where the others come from."""
+def add_settings(parser: argparse.ArgumentParser) -> Any:
+    """Add an option for every field of `Settings`; return the group of where others come from."""
     group = parser.add_argument_group("settings")
     base = group.add_mutually_exclusive_group()
     base.add_argument(
@@ -30,6 +30,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--paper", action="store_true", help="the values of the paper and its authors' code"
     )
     add_fields(group, Settings, CHOICES)
+    return base
 
 
 def add_fields(group: Any, record: type, choices_of: dict[str, tuple[str, ...]]) -> None:
@@ -80,6 +81,15 @@ def chosen_settings(args: argparse.Namespace, base: Optional[Settings] = None) -
     if args.settings:
         base = Settings.from_json(_text(Path(args.settings)))
     return dataclasses.replace(base or Settings(), **given)
+
+
+def infarct_preset(
+    args: argparse.Namespace, roles: tuple[str, ...], method: str = "SVGMM"
+) -> Optional[Settings]:
+    """Return the infarct preset of a method, unless the options name another or other settings."""
+    if args.settings or args.paper:
+        return None
+    return Settings.infarct(roles, method=getattr(args, "method", method))
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import math
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -17,8 +17,10 @@ from .errors import InvalidInput
 from .files import PathLike, write_image
 from .folders import whole_folder
 from .measures import sizes
+from .report import html
 from .result import Result
 from .summary import measure
+from .tables import case_csv
 from .tissues import tissue
 
 # Everything that `write` writes.
@@ -28,8 +30,36 @@ OUTPUTS = (
     "probability_*.nii.gz",
     "result.json",
     "figure.png",
+    "report.html",
+    "measures.csv",
 )
 PACKAGES = ("deepgmmsegmentation", "torch", "numpy", "scipy", "scikit-learn", "SimpleITK")
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What goes into the folder of a result.
+
+    Attributes
+    ----------
+    probabilities : bool
+        ``probability_<tissue>.nii.gz`` too.
+    report : bool
+        ``report.html`` and ``measures.csv`` too.
+    rv_insertion : tuple of float, optional
+        The anterior insertion of the right ventricle, (x, y, z) in mm, LPS: divides the wall into
+        the segments of the American Heart Association.
+    name : str
+        What the case is called in its measures; not a patient's name.
+    """
+
+    probabilities: bool = False
+    report: bool = False
+    rv_insertion: Optional[tuple[float, ...]] = None
+    name: str = "case"
+
+
+LEAST = Wanted()
 
 
 def write(
@@ -37,9 +67,10 @@ def write(
     images: np.ndarray,
     reference: sitk.Image,
     folder: PathLike,
+    wanted: Wanted = LEAST,
     *,
+    remote: Optional[np.ndarray] = None,
     force: bool = False,
-    probabilities: bool = False,
 ) -> None:
     """Write a result into a folder, whole or not at all.
 
@@ -56,10 +87,11 @@ def write(
         The image whose grid they are on.
     folder : path
         Where to; it is made where it does not exist.
+    wanted : Wanted
+    remote : ndarray of bool, shape of the labels, optional
+        Remote myocardium, for the n-SD thresholds; by default the healthy class.
     force : bool
         Whether an earlier result there may be replaced.
-    probabilities : bool
-        Whether to write ``probability_<tissue>.nii.gz`` too.
 
     Raises
     ------
@@ -78,15 +110,26 @@ def write(
         labels = _on(result.labels, reference)
         write_image(labels, new / "labels.nii.gz")
         write_image(segmentation(labels, result.tissues), new / "segmentation.seg.nrrd")
-        if probabilities:
+        if wanted.probabilities:
             for name, values in zip(result.tissues, result.probabilities):
                 path = new / f"probability_{re.sub(r'[^A-Za-z0-9-]+', '_', name)}.nii.gz"
                 write_image(_on(values, reference), path)
-        measures = measure(result, images, reference=reference).to_dict()
-        values = {**record(result), "measures": _plain(measures)}
+        measures = measure(
+            result,
+            images,
+            case=wanted.name,
+            reference=reference,
+            rv_insertion=wanted.rv_insertion,
+            remote=remote,
+        )
+        values = {**record(result), "measures": _plain(measures.to_dict())}
         text = json.dumps(values, indent=2, allow_nan=False)
         (new / "result.json").write_text(text + "\n", encoding="utf-8")
         figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
+        if wanted.report:
+            page = html(measures, result, images, reference.GetDirection())
+            (new / "report.html").write_text(page, encoding="utf-8")
+            (new / "measures.csv").write_text(case_csv(measures.to_dict()), encoding="utf-8")
 
 
 def record(result: Result) -> dict[str, Any]:

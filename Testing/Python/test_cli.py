@@ -212,7 +212,14 @@ def test_the_progress_bar_shows_nll_and_remaining_time(demo):
 def test_segment_on_the_demos_files_gives_the_same_labels(demo, tmp_path):
     _, folder = demo
     images = [folder / f"images/{name}.nii.gz" for name in heart(0).roles]
-    options = ("--roi", folder / "images/lv.nii.gz", "--method", "GMM", "--probabilities")
+    options = (
+        "--roi",
+        folder / "images/lv.nii.gz",
+        "--infarct",
+        "--method",
+        "GMM",
+        "--probabilities",
+    )
     done = run("segment", *images, *options, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     labels = read(tmp_path / "out/labels.nii.gz")
@@ -238,7 +245,7 @@ def test_a_segment_of_an_earlier_result_is_a_region(demo, tmp_path):
     _, folder = demo
     done = run(
         *("segment", folder / "images/T2.nii.gz"),
-        *("--roi", folder / "result/segmentation.seg.nrrd", "--segment", "Class 1"),
+        *("--roi", folder / "result/segmentation.seg.nrrd", "--segment", "blood pool"),
         *("--classes", 2, "--method", "GMM", "--out", tmp_path / "out"),
     )
     assert done.returncode == 0, done.stderr

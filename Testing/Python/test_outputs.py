@@ -20,7 +20,7 @@ from scipy import stats
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.figure import figure
-from DeepGMMSegmentationLib.outputs import OUTPUTS, record, write
+from DeepGMMSegmentationLib.outputs import OUTPUTS, Wanted, record, write
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.tissues import PRESETS, TISSUES
 
@@ -62,7 +62,7 @@ def case(scope="volume", shape=(5, 24, 26)):
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("written") / "out"
     result, images, reference, truth = case()
-    write(result, images, reference, folder, probabilities=True)
+    write(result, images, reference, folder, Wanted(probabilities=True))
     return folder, result, images, reference, truth
 
 
@@ -195,7 +195,7 @@ def test_numbers_that_json_has_not_become_null():
 
 def test_an_earlier_result_stays_unless_forced(tmp_path):
     result, images, reference, _ = case()
-    write(result, images, reference, tmp_path, probabilities=True)
+    write(result, images, reference, tmp_path, Wanted(probabilities=True))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(InvalidInput, match=r"exists; name another folder, or add --force"):
         write(result, images, reference, tmp_path)
@@ -247,7 +247,7 @@ def unprivileged():
 def test_a_full_disk_leaves_nothing(written, tmp_path, size):
     _, result, images, reference, _ = written
     with full_disk(size), pytest.raises(InvalidInput, match="cannot be written"):
-        write(result, images, reference, tmp_path / "out", probabilities=True)
+        write(result, images, reference, tmp_path / "out", Wanted(probabilities=True))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -322,3 +322,20 @@ def test_the_figure_of_one_plane():
     )
     axes = figure(flat, images[:, 1]).axes
     assert "LGE, slice 1 of 1" in {each.get_title() for each in axes}
+
+
+def test_a_report_is_written_where_it_is_wanted(tmp_path):
+    result, images, reference, _ = case()
+    write(result, images, reference, tmp_path / "plain")
+    assert not (tmp_path / "plain" / "report.html").exists()
+    wanted = Wanted(report=True, name="Heart <7>")
+    write(result, images, reference, tmp_path / "full", wanted)
+    page = (tmp_path / "full" / "report.html").read_text(encoding="utf-8")
+    assert "Heart &lt;7&gt;" in page
+    table = (tmp_path / "full" / "measures.csv").read_text(encoding="utf-8")
+    stored = json.loads((tmp_path / "full" / "result.json").read_text(encoding="utf-8"))
+    assert stored["measures"]["case"] == "Heart <7>"
+    for each in stored["measures"]["sizes"]:
+        assert str(each["voxels"]) in table
+    write(result, images, reference, tmp_path / "full", force=True)
+    assert not (tmp_path / "full" / "report.html").exists(), "a stale report is not left behind"
