@@ -199,16 +199,18 @@ class Solver:
         heartbeat: Optional[Callable[[], None]],
     ) -> Fit:
         limit = settings.max_iterations
-        return deep.fit(
-            network.to(self.device),
-            inputs,
-            self.region.gather,
-            self.observations,
-            settings,
-            penalty=self.penalty,
-            report=lambda iteration, nll: report(settings.method, iteration, limit, nll),
-            heartbeat=heartbeat,
-        )
+        # On CUDA, the same seed is to give the same result, and nearly that of the CPU.
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            return deep.fit(
+                network.to(self.device),
+                inputs,
+                self.region.gather,
+                self.observations,
+                settings,
+                penalty=self.penalty,
+                report=lambda iteration, nll: report(settings.method, iteration, limit, nll),
+                heartbeat=heartbeat,
+            )
 
     def _start(self, seed: int) -> Mixture:
         """Return the start of EM, its classes in the order of the prior or of the strokes."""
