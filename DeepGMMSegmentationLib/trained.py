@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -94,6 +92,8 @@ class TrainedNetwork:
 
     def save(self, path: PathLike) -> None:
         """Write the file: safetensors, with the rest as JSON in its metadata."""
+        from safetensors.torch import save
+
         weights = {name: tensor.contiguous() for name, tensor in self.weights.items()}
         text = self._record()
         write_bytes(Path(path), save(weights, {KEY: text, "sha256": _digest(text, weights)}))
@@ -117,6 +117,8 @@ class TrainedNetwork:
         InvalidInput
             If it cannot be read, is damaged or no such file, or does not hold together.
         """
+        import safetensors  # which a run without a network's file does not need
+
         path = Path(path)
         try:
             with safetensors.safe_open(path, framework="pt") as file:
