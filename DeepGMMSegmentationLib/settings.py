@@ -320,7 +320,7 @@ class Settings:
             "start": "prior",
             "prior": prior,
             "prior_weight": 0.2,
-            "smoothing": 2.0,
+            "smoothing": 1.75,
             "anatomy": 0.5,
             "degrees_of_freedom": 8.0,
         }
