@@ -5,28 +5,16 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Callable, Optional, Union
+from typing import Any, Optional
 
 import qt
 import slicer
 import vtk
-from slicer import (
-    vtkMRMLLabelMapVolumeNode,
-    vtkMRMLMarkupsClosedCurveNode,
-    vtkMRMLMarkupsROINode,
-    vtkMRMLScalarVolumeNode,
-    vtkMRMLSegmentationNode,
-)
+from slicer import vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleWidget,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
 if importlib.util.find_spec("DeepGMMSegmentationLib") is None:
@@ -34,20 +22,20 @@ if importlib.util.find_spec("DeepGMMSegmentationLib") is None:
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from DeepGMMSlicer import choices, dependencies, outputs, sampledata, texts
-from DeepGMMSlicer.connectors import TissueList, VolumeList
-from DeepGMMSlicer.images import arrays, checkVolumes, spacing
-from DeepGMMSlicer.parameters import DEFAULTS, SettingsParameters, writeSettings
-from DeepGMMSlicer.region import regionArray, regionName
+from DeepGMMSlicer.findings import Findings
+from DeepGMMSlicer.fit import recordOf
+from DeepGMMSlicer.logic import RESOURCES, DeepGMMSegmentationLogic, loadTerminology
+from DeepGMMSlicer.parameters import (
+    ESTIMATED,
+    UNNAMED,
+    DeepGMMSegmentationParameterNode,
+    writeSettings,
+)
 from DeepGMMSlicer.run import LogHandler, Run
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
-import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
-from DeepGMMSegmentationLib.roles import role
 from DeepGMMSegmentationLib.settings import Settings
-from DeepGMMSegmentationLib.tissues import CONTEXT, PRESETS, Tissue, tissue
-
-RESOURCES = Path(__file__).resolve().parent / "Resources"
 
 
 class DeepGMMSegmentation(ScriptedLoadableModule):
@@ -75,43 +63,6 @@ def onStartupCompleted() -> None:
     """Do what needs the other modules to be there."""
     loadTerminology()
     sampledata.registerSampleData(RESOURCES / "Icons")
-
-
-def loadTerminology() -> None:
-    """Make the tissues' terms and colours known to the Terminologies module."""
-    logic = slicer.modules.terminologies.logic()
-    if not logic.IsTerminologyContextLoaded(CONTEXT):
-        logic.LoadTerminologyFromFile(str(RESOURCES / "DeepGMMSegmentation.term.json"))
-
-
-@parameterNodeWrapper
-class DeepGMMSegmentationParameterNode(SettingsParameters):
-    """The choices in the panel; those of `Settings` come with the base class.
-
-    lge, t2, bssfp, others - The aligned images.
-    region, segment - Where to look: a node and, of a segmentation, the segment's ID.
-    preset, tissues - Which tissues, and the name and color ("#rrggbb") of each.
-    output - The segmentation that is replaced; a new one if none.
-    show3D, probabilityMaps - Whether to show surfaces and to add the probability maps.
-    """
-
-    lge: vtkMRMLScalarVolumeNode
-    t2: vtkMRMLScalarVolumeNode
-    bssfp: vtkMRMLScalarVolumeNode
-    others: VolumeList
-    region: Union[
-        vtkMRMLSegmentationNode,
-        vtkMRMLLabelMapVolumeNode,
-        vtkMRMLMarkupsClosedCurveNode,
-        vtkMRMLMarkupsROINode,
-        None,
-    ]
-    segment: str
-    preset: Annotated[str, Choice([*PRESETS, choices.UNNAMED])] = choices.INFARCT
-    tissues: TissueList = choices.tissueRows(DEFAULTS.prior.tissues)
-    output: vtkMRMLSegmentationNode
-    show3D: bool = False
-    probabilityMaps: bool = False
 
 
 class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -150,13 +101,18 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             (self.ui.installButton, self.onInstall),
             (self.ui.paperButton, self.onPaper),
             (self.ui.defaultsButton, self.onDefaults),
+            (self.ui.estimateButton, self.onEstimate),
+            (self.ui.placeButton, self.onPlace),
             (self.ui.showResultButton, self.onShowResult),
+            (self.ui.recomputeButton, self.onRecompute),
+            (self.ui.copyButton, self.onCopy),
+            (self.ui.reportButton, self.onReport),
         ):
             button.connect("clicked(bool)", slot)
         self._logHandler = LogHandler(self.ui.logEdit.appendPlainText)
         logging.getLogger("DeepGMMSegmentationLib").addHandler(self._logHandler)
+        self.findings = Findings(self.ui)
         self._showRunning(False)
-        self._showTorch()
         self.initializeParameterNode()
 
     def cleanup(self) -> None:
@@ -223,9 +179,15 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             return
         self._followChoices()
         self._showSegments()
-        self.ui.classesSpinBox.enabled = node.preset == choices.UNNAMED
-        self.ui.methodDescription.text = texts.methodDescription(node.method)
-        self.ui.showResultButton.enabled = bool(node.output and outputs.ownedNodes(node.output))
+        self.ui.classesSpinBox.enabled = node.preset == UNNAMED
+        fitted = not node.network  # a trained network brings its tissues and all settings
+        for widget in (self.ui.presetSelector, self.ui.tissueTable, self.ui.advancedButton):
+            widget.enabled = fitted
+        self.ui.methodSelector.enabled = fitted
+        self.ui.refineSpinBox.enabled = not fitted
+        self.ui.methodDescription.text = texts.methodDescription(fitted and node.method)
+        self.ui.estimateButton.enabled = node.labelled is not None
+        self.findings.show(node.output)
         differing = choices.differingVolumes(node)
         self.ui.resampleLabel.text = "\n".join(
             f"{volume.GetName()}: {difference}" for volume, difference in differing.items()
@@ -295,8 +257,11 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         try:
             self._tell(_("Loading PyTorch…"))
             slicer.app.processEvents()
-            dependencies.ensure()
+            dependencies.ensure(network=bool(node.network))
+            dependencies.load()
             request = choices.request(node)
+            if node.network:
+                request = choices.withNetwork(node, request)
             self._tell(texts.settingsText(request["settings"]))
             output = self.logic.process(
                 **request, progress=self._run.progress, heartbeat=self._run.heartbeat
@@ -304,7 +269,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             node.output = output
             if node.show3D:
                 output.CreateClosedSurfaceRepresentation()
-            self._tell(texts.summary(outputs.recordOf(output)))
+            self._tell(texts.summary(recordOf(output)))
         finally:
             self._run = None
             self._showRunning(False)
@@ -317,11 +282,11 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def onLoadSample(self, checked: bool = False) -> None:
         """Load the synthetic heart and select it."""
         with slicer.util.tryWithErrorDisplay(_("The sample could not be made."), waitCursor=True):
-            lge, t2, bssfp, region, _truth = sampledata.loadSample()
+            lge, t2, bssfp, region, _truth, rvInsertion = sampledata.loadSample()
             node = self._parameterNode
             with slicer.util.NodeModify(node):
                 node.lge, node.t2, node.bssfp, node.others = lge, t2, bssfp, []
-                node.region = region
+                node.region, node.rvInsertion = region, rvInsertion
 
     def onResample(self, checked: bool = False) -> None:
         """Replace the images on other grids by copies on that of the first."""
@@ -343,9 +308,59 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         """Set the advanced values to what is recommended."""
         choices.applyRecommended(self._parameterNode)
 
+    def onEstimate(self, checked: bool = False) -> None:
+        """Make the prior of the preset from a labelled segmentation."""
+        node = self._parameterNode
+        with slicer.util.tryWithErrorDisplay(_("No prior could be estimated."), waitCursor=True):
+            dependencies.ensure()
+            chosen = choices.chosenVolumes(node)
+            prior = self.logic.estimatePrior(
+                list(chosen), node.region, node.segment, node.labelled, roles=list(chosen.values())
+            )
+            with slicer.util.NodeModify(node):
+                node.estimatedPrior, node.preset = prior.to_json(), ESTIMATED
+
+    def onPlace(self, checked: bool = False) -> None:
+        """Let the user place the RV insertion by a click into a slice view."""
+        node, markups = self._parameterNode, slicer.modules.markups.logic()
+        if node.rvInsertion is None:
+            node.rvInsertion = slicer.mrmlScene.AddNewNodeByClass(
+                "vtkMRMLMarkupsFiducialNode", _("RV insertion")
+            )
+        node.rvInsertion.RemoveAllControlPoints()
+        markups.SetActiveList(node.rvInsertion)
+        markups.StartPlaceMode(False)
+
     def onShowResult(self, checked: bool = False) -> None:
         """Show the table and a plot of the output segmentation."""
         outputs.show(self._parameterNode.output, in3D=False)
+
+    def onRecompute(self, checked: bool = False) -> None:
+        """Measure the output segmentation as the user has edited it."""
+        node = self._parameterNode
+        with slicer.util.tryWithErrorDisplay(_("Recomputing failed."), waitCursor=True):
+            dependencies.ensure()
+            self.logic.recompute(node.output, rvInsertion=node.rvInsertion, remote=node.remote)
+            self._tell(texts.recomputed(recordOf(node.output)))
+            self.update()
+
+    def onCopy(self, checked: bool = False) -> None:
+        """Put the table of measures on the clipboard."""
+        qt.QApplication.clipboard().setText(self.logic.tableText(self._parameterNode.output))
+        self._tell(_("The table is on the clipboard; paste it into a spreadsheet."))
+
+    def onReport(self, checked: bool = False) -> None:
+        """Ask for a file, and write the report."""
+        node = self._parameterNode
+        path = qt.QFileDialog.getSaveFileName(
+            self.parent, _("Save report"), "report.html", _("Report (*.html)")
+        )
+        if path:
+            with slicer.util.tryWithErrorDisplay(_("No report was saved."), waitCursor=True):
+                dependencies.ensure()
+                marks = {"rvInsertion": node.rvInsertion, "remote": node.remote}
+                page, table = self.logic.saveReport(node.output, path, **marks)
+                self._tell(_("Saved {page} and {table}.").format(page=page, table=table))
 
     # What the panel says
 
@@ -373,108 +388,3 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def _showTorch(self) -> None:
         self.ui.torchLabel.text = dependencies.torchStatus()
         self.ui.installButton.setVisible(bool(dependencies.missing()))
-
-
-class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
-    """What the module does, with or without its panel."""
-
-    def __init__(self) -> None:
-        ScriptedLoadableModuleLogic.__init__(self)
-        self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
-        loadTerminology()
-
-    def getParameterNode(self) -> DeepGMMSegmentationParameterNode:
-        """Return the scene's parameter node, wrapped once."""
-        node = super().getParameterNode()
-        if self._parameterNode is None or self._parameterNode.parameterNode is not node:
-            self._parameterNode = DeepGMMSegmentationParameterNode(node)
-        return self._parameterNode
-
-    def process(
-        self,
-        volumes: Sequence[vtkMRMLScalarVolumeNode],
-        region: Any,
-        segment: str = "",
-        *,
-        settings: Optional[Settings] = None,
-        roles: Optional[Sequence[str]] = None,
-        tissues: Optional[Sequence[Tissue]] = None,
-        output: Optional[vtkMRMLSegmentationNode] = None,
-        probabilityMaps: bool = False,
-        progress: Optional[Callable[[Any], None]] = None,
-        heartbeat: Optional[Callable[[], None]] = None,
-    ) -> vtkMRMLSegmentationNode:
-        """Divide a region of aligned volumes into tissues.
-
-        Parameters
-        ----------
-        volumes : sequence of vtkMRMLScalarVolumeNode
-            On one grid; that of the first is the result's.
-        region : vtkMRMLSegmentationNode, LabelMapVolumeNode, MarkupsClosedCurveNode, MarkupsROINode
-            Where to look.
-        segment : str
-            Name or ID of the segment, where the region is a segmentation of several.
-        settings : Settings, optional
-            The method and its choices; by default ``Settings()``.
-        roles : sequence of str, optional
-            What the sequences are; by default LGE, T2 or bSSFP where a volume's name says so,
-            else that name.
-        tissues : sequence of Tissue, optional
-            Names and colors of the classes; by default those that the result gives.
-        output : vtkMRMLSegmentationNode, optional
-            A segmentation whose content is replaced; by default a new one.
-        probabilityMaps : bool
-            Whether to add the probability maps as volumes.
-        progress, heartbeat : callable, optional
-            As in `DeepGMMSegmentationLib.segment`; either may raise `Cancelled`.
-
-        Returns
-        -------
-        vtkMRMLSegmentationNode
-            With the result's table, charts and maps as node references.
-
-        Raises
-        ------
-        InvalidInput, OutOfMemory, Cancelled
-            As the library does. The scene is then as it was before.
-        """
-        checkVolumes(volumes)
-        if output is not None and output is region:
-            raise InvalidInput(
-                _("{name} is both region and output; choose another output.").format(
-                    name=output.GetName()
-                )
-            )
-        images, inside = arrays(volumes), regionArray(region, segment, volumes[0])
-        names = [volume.GetName() for volume in volumes]
-        name = _("{region} tissues").format(region=regionName(region, segment))
-        nodes = [*volumes, region, *([] if output is None else [output])]
-
-        def alive() -> None:
-            if heartbeat:
-                heartbeat()
-            for node in nodes:
-                if not slicer.mrmlScene.IsNodePresent(node):
-                    raise InvalidInput(
-                        _("{name} was deleted during the run; nothing was changed.").format(
-                            name=node.GetName()
-                        )
-                    )
-
-        def report(event: Any) -> None:
-            if progress:
-                progress(event)
-            alive()
-
-        result = DeepGMMSegmentationLib.segment(
-            images,
-            inside,
-            settings,
-            spacing=spacing(volumes[0]),
-            roles=roles or [role(each) or each for each in names],
-            progress=report,
-            heartbeat=alive,
-        )
-        alive()
-        tissues = tissues or [tissue(each, i) for i, each in enumerate(result.tissues)]
-        return outputs.addResult(result, tissues, volumes, images, name, output, probabilityMaps)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import json
+from pathlib import Path
 from typing import Any, Optional
 
 import slicer
@@ -13,21 +14,24 @@ from DeepGMMSegmentationLib import roles
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.settings import Settings
-from DeepGMMSegmentationLib.tissues import PRESETS, TISSUES, Tissue, tissue
+from DeepGMMSegmentationLib.tissues import TISSUES, Tissue, tissue
 
 from .connectors import TissueList
 from .images import checkVolumes, gridDifference, resampleVolume
-from .parameters import readSettings, writeSettings
+from .parameters import (
+    ESTIMATED,
+    HEALTHY,
+    NO_REFLOW,
+    UNNAMED,
+    readSettings,
+    tissueRows,
+    writeSettings,
+)
 from .region import segmentId
 
 ROLES = {"lge": "LGE", "t2": "T2", "bssfp": "bSSFP"}  # parameter: role
-INFARCT, HEALTHY = PRESETS
-UNNAMED = "Unnamed classes"
-
-
-def tissueRows(names: Sequence[str]) -> TissueList:
-    """Return the rows of the tissue table for tissues of those names, in their usual colours."""
-    return [(name, "#" + bytes(tissue(name, i).color).hex()) for i, name in enumerate(names)]
+# What the panel may change of a trained network's settings.
+FREE = ("device", "seed", "min_island", "density")
 
 
 def classNames(count: int) -> list[str]:
@@ -35,26 +39,63 @@ def classNames(count: int) -> list[str]:
     return [f"Class {i + 1}" for i in range(count)]
 
 
+def usualTissues(settings: Settings) -> list[Tissue]:
+    """Return the tissues that a result of the settings has, as they are usually shown."""
+    names = settings.prior.tissues if settings.prior else classNames(settings.classes)
+    return [tissue(name, i) for i, name in enumerate(names)]
+
+
 def presetPrior(node: Any) -> Optional[Prior]:
-    """Return what is known of the preset's tissues, or None for unnamed classes."""
-    if node.preset == INFARCT:
-        return recommended(node).prior
+    """Return what is known of the preset's tissues, or None where nothing is."""
+    if node.preset == UNNAMED:
+        return None
+    if node.preset == ESTIMATED:
+        try:
+            return estimatedPrior(node)
+        except InvalidInput:
+            return None
     if node.preset == HEALTHY:
         return Prior.infarct(edema=False).merged("scar", into="healthy myocardium")
-    return None
+    return _infarct(node).prior
+
+
+def estimatedPrior(node: Any) -> Prior:
+    """Return the prior that the parameter node keeps as JSON.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none yet, or the text is none.
+    """
+    if not node.estimatedPrior:
+        raise InvalidInput(
+            _("There is no estimated prior; choose a labelled segmentation and click Estimate.")
+        )
+    try:
+        return Prior.from_dict(json.loads(node.estimatedPrior))
+    except json.JSONDecodeError as error:
+        raise InvalidInput(
+            _("The prior is not valid JSON ({error}); estimate it again.").format(error=error)
+        ) from error
+
+
+def _infarct(node: Any) -> Settings:
+    # Others have no place in the prior; with none of the three yet, those to come are all.
+    known = [role for role in chosenVolumes(node).values() if role in ROLES.values()]
+    return Settings.infarct(
+        known or list(ROLES.values()), no_reflow=node.preset == NO_REFLOW, method=node.method
+    )
 
 
 def recommended(node: Any) -> Settings:
     """Return the settings that suit the preset, the method and the images that are chosen."""
-    if node.preset == UNNAMED:
-        return Settings(method=node.method, classes=node.classes)
-    # Others have no place in the prior; with none of the three yet, those to come are all.
-    known = [role for role in chosenVolumes(node).values() if role in ROLES.values()]
-    settings = Settings.infarct(known or list(ROLES.values()), method=node.method)
-    if node.preset == INFARCT:
-        return settings
     prior = presetPrior(node)
-    return dataclasses.replace(settings, prior=prior, classes=len(prior.tissues))
+    if prior is None:
+        return Settings(method=node.method, classes=node.classes)
+    changes = {"prior": prior, "classes": len(prior.tissues)}
+    if prior.depth is None:
+        changes["anatomy"] = 0.0
+    return dataclasses.replace(_infarct(node), **changes)
 
 
 def basis(node: Any) -> tuple[str, str, tuple[str, ...]]:
@@ -95,7 +136,12 @@ def pickByName(node: Any) -> None:
             segment = region.GetSegmentation().GetSegmentIdBySegmentName("LV")
             if segment:
                 node.region, node.segment = region, segment
-                return
+                break
+    if node.rvInsertion is None:
+        for points in slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode"):
+            if "rv insertion" in points.GetName().lower():
+                node.rvInsertion = points
+                break
 
 
 def chosenVolumes(node: Any) -> dict[Any, str]:
@@ -145,18 +191,59 @@ def request(node: Any) -> dict[str, Any]:
                 name=node.output.GetName()
             )
         )
-    if node.preset != UNNAMED:
-        Settings.infarct(list(chosen.values()))  # refuses sequences that the prior does not know
-    return {
+    if node.output is not None and node.output in (node.strokes, node.remote):
+        raise InvalidInput(
+            _("{name} is both an input and the output; choose another output.").format(
+                name=node.output.GetName()
+            )
+        )
+    request = {
         "volumes": list(chosen),
         "region": node.region,
         "segment": node.segment,
-        "settings": readSettings(node, prior=presetPrior(node)),
         "roles": list(chosen.values()),
-        "tissues": _tissues(node.tissues),
+        "strokes": node.strokes,
+        "rvInsertion": node.rvInsertion,
+        "remote": node.remote,
         "output": node.output,
-        "probabilityMaps": node.probabilityMaps,
+        "maps": node.maps,
     }
+    if node.network:
+        if not Path(node.network).is_file():
+            raise InvalidInput(
+                _("There is no file {path}; choose a trained network, or none.").format(
+                    path=node.network
+                )
+            )
+        return {**request, "network": node.network, "refine": node.refine}
+    prior = estimatedPrior(node) if node.preset == ESTIMATED else presetPrior(node)
+    if prior and not set(prior.means) & set(chosen.values()):
+        raise InvalidInput(
+            _("The preset needs at least one of {roles}; choose such an image.").format(
+                roles=", ".join(prior.means)
+            )
+        )
+    return {
+        **request,
+        "settings": readSettings(node, prior=prior),
+        "tissues": _tissues(node.tissues),
+    }
+
+
+def withNetwork(node: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the request with the network's file read, which takes PyTorch, and its settings.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is no trained network.
+    """
+    from DeepGMMSegmentationLib.trained import TrainedNetwork
+
+    network = TrainedNetwork.load(request["network"])
+    free = {name: getattr(node, name) for name in FREE}
+    settings = dataclasses.replace(network.settings, **free)
+    return {**request, "network": network, "settings": settings}
 
 
 def _tissues(rows: TissueList) -> list[Tissue]:

@@ -86,6 +86,23 @@ class SelectedSegment(_Connector):
 
 
 @parameterNodeGuiConnector
+class ChosenFile(_Connector):
+    """The path of a file, or an empty text; Slicer's own connector would make that a dot."""
+
+    widgetType = ctk.ctkPathLineEdit
+    datatype = str
+    signal = "currentPathChanged(QString)"
+
+    def read(self) -> str:
+        """Return the path."""
+        return self._widget.currentPath
+
+    def write(self, value: str) -> None:
+        """Show the path."""
+        self._widget.currentPath = value
+
+
+@parameterNodeGuiConnector
 class TissueTable(_Connector):
     """A row per class: its name, and a button that shows and changes its colour."""
 

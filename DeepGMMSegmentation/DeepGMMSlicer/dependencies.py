@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,8 @@ from DeepGMMSegmentationLib.errors import DeepGMMError
 
 REQUESTER = "DeepGMM Segmentation"
 TORCH = ">=2.2"
-PACKAGES = ["scikit-learn", "safetensors"]
+PACKAGES = ["scikit-learn", "matplotlib"]
+FOR_NETWORKS = "safetensors"  # reads the files of trained networks
 KEPT = ("numpy", "scipy", "SimpleITK")  # Slicer's own, which pip must not replace
 
 
@@ -26,9 +28,10 @@ def installed(package: str) -> str:
         return ""
 
 
-def missing() -> list[str]:
-    """Return the packages that a run needs and that are not there."""
-    return [package for package in ("torch", *PACKAGES) if not installed(package)]
+def missing(network: bool = False) -> list[str]:
+    """Return the packages that a run needs, with a trained network or without, and has not."""
+    needed = ["torch", *PACKAGES, *([FOR_NETWORKS] if network else [])]
+    return [package for package in needed if not installed(package)]
 
 
 def torchStatus() -> str:
@@ -42,8 +45,13 @@ def torchStatus() -> str:
     return _("PyTorch {version} on {device}").format(version=torch.__version__, device=device)
 
 
-def ensure() -> None:
+def ensure(network: bool = False) -> None:
     """Install what is missing, after asking the user.
+
+    Parameters
+    ----------
+    network : bool
+        Whether a trained network is to be read.
 
     Raises
     ------
@@ -52,14 +60,19 @@ def ensure() -> None:
     """
     if not installed("torch"):
         _installTorch()
-    others = [package for package in missing() if package != "torch"]
+    others = [package for package in missing(network) if package != "torch"]
     if others:
         _installPackages(others)
-    if missing():
+    if missing(network):
         raise DeepGMMError(
             _("{packages} could not be installed; check the network and the application log, "
-              "then try again.").format(packages=", ".join(missing()))
+              "then try again.").format(packages=", ".join(missing(network)))
         )  # fmt: skip
+
+
+def load() -> None:
+    """Import what computes, which takes seconds the first time."""
+    importlib.import_module("DeepGMMSegmentationLib.case")
 
 
 def _installTorch() -> None:

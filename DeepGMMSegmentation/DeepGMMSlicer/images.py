@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk  # noqa: N813
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -109,6 +110,23 @@ def resampleVolume(volume: Any, reference: Any) -> Any:
     copy.CreateDefaultDisplayNodes()
     copy.GetDisplayNode().CopyContent(volume.GetDisplayNode()) if volume.GetDisplayNode() else None
     return copy
+
+
+def sitkGrid(volume: Any) -> sitk.Image:
+    """Return an empty image on the volume's grid in the world, in SimpleITK's LPS frame."""
+    image = orientedImage(volume)
+    grid = sitk.Image(image.GetDimensions(), sitk.sitkUInt8)
+    grid.SetSpacing(image.GetSpacing())
+    grid.SetOrigin(toLPS(image.GetOrigin()))
+    directions = _directions(image)
+    grid.SetDirection([-value for value in directions[:6]] + directions[6:])
+    return grid
+
+
+def toLPS(point: Sequence[float]) -> tuple[float, float, float]:
+    """Return a point in the LPS frame of files, given in Slicer's RAS frame."""
+    x, y, z = point
+    return -x, -y, z
 
 
 def arrays(volumes: Sequence[Any]) -> np.ndarray:

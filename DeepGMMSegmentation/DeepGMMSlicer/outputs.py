@@ -1,10 +1,11 @@
-"""A result as nodes of the scene: segmentation, table, plots and probability maps."""
+"""A result as nodes of the scene: segmentation, tables, plots and maps."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -13,14 +14,29 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
-import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.result import Result
-from DeepGMMSegmentationLib.tissues import TISSUES, Tissue
+from DeepGMMSegmentationLib.tissues import Tissue
 
-RECORD = "DeepGMMSegmentation.Record"  # attribute: settings, versions, parameters, sizes as JSON
-TABLE, CHART, MAP = (f"DeepGMMSegmentation.{what}" for what in ("Table", "Chart", "Map"))
-SERIES = "DeepGMMSegmentation.Series"
-GREY, BLACK = (0.6, 0.6, 0.6), (0.0, 0.0, 0.0)
+from .charts import CHART, SERIES, histogramChart, nllChart
+from .fit import (
+    CLASS,
+    IMAGE,
+    PROBABILITIES,
+    RECORD,
+    addProbabilities,
+    imagesOf,
+    record,
+    resultOf,
+    tissueNames,
+)
+from .measuring import Marks, marks, measure
+from .tables import Columns, addTable, fill, measureColumns, segmentColumns
+
+TABLE, SEGMENTS, MAP, ENTROPY = (
+    f"DeepGMMSegmentation.{what}" for what in ("Table", "Segments", "Map", "Entropy")
+)
+OWNED = (TABLE, SEGMENTS, CHART, SERIES, MAP, ENTROPY, PROBABILITIES)
+HIDDEN = (SERIES, PROBABILITIES)  # not worth a place in the subject hierarchy
 
 
 def addResult(
@@ -29,13 +45,14 @@ def addResult(
     volumes: Sequence[Any],
     images: np.ndarray,
     name: str,
+    marked: Marks,
     output: Optional[Any] = None,
-    probabilities: bool = False,
+    maps: bool = False,
 ) -> Any:
     """Put a result into the scene, whole or not at all, and return the segmentation node.
 
-    The table, charts and probability maps belong to the segmentation: it refers to them, and they
-    replace those of an earlier result in the same segmentation.
+    The tables, charts and maps belong to the segmentation: it refers to them, and they replace
+    those of an earlier result in the same segmentation.
 
     Parameters
     ----------
@@ -48,42 +65,75 @@ def addResult(
         What they hold.
     name : str
         Of a new segmentation.
+    marked : Marks
+        What the user marked for the measures.
     output : vtkMRMLSegmentationNode, optional
         A segmentation whose content is replaced; by default a new one is added.
-    probabilities : bool
-        Whether to add the probability maps as volumes.
+    maps : bool
+        Whether to add the probabilities and their entropy as volumes.
     """
+    names = [tissue.name for tissue in tissues]
+    result = dataclasses.replace(result, tissues=tissueNames(names, result.tissues))
+    measures = measure(result, images, marked).to_dict()
     segmentation = segmentationOf(result.labels, tissues, volumes[0])
-    record = json.dumps(_record(result))
+    text = json.dumps(record(result, measures))
     earlier = [] if output is None else ownedNodes(output)
     with _allOrNothing():
         node = output or _add("vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(name))
         name = node.GetName()
-        owned = [(TABLE, _sizeTable(result, tissues, name))]
-        owned += _nllChart(result, name)
+        owned = [
+            (role, addTable(title, columns))
+            for role, title, columns in _tables(measures, result.tissues, names, name)
+        ]
+        owned += nllChart(result, name)
         for m in range(len(volumes)):
-            owned += _histogramChart(result, tissues, images[m], m, name)
-        if probabilities:
-            for tissue, values in zip(tissues, result.probabilities):
-                owned.append((MAP, _map(tissue, values, volumes[0], name)))
-        _placeBeside(volumes[0], node, [each for role, each in owned if role != SERIES])
+            owned += histogramChart(result, tissues, images[m], m, name)
+        owned.append((PROBABILITIES, addProbabilities(result.probabilities, volumes[0])))
+        if maps:
+            owned += _maps(result, names, volumes[0], name)
+        _placeBeside(volumes[0], node, [each for role, each in owned if role not in HIDDEN])
     # From here on nothing can fail any more.
     with slicer.util.NodeModify(node):
         node.SetAndObserveSegmentation(segmentation)
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
         node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
         node.CreateDefaultDisplayNodes()
-        node.SetAttribute(RECORD, record)
-        for role in (TABLE, CHART, SERIES, MAP):
+        node.SetAttribute(RECORD, text)
+        for role in (*OWNED, IMAGE):
             node.RemoveNodeReferenceIDs(role)
-        for role, each in owned:
+        for role, each in [*owned, *((IMAGE, volume) for volume in volumes)]:
             node.AddNodeReferenceID(role, each.GetID())
     for each in earlier:
         slicer.mrmlScene.RemoveNode(each)
     return node
 
 
-def ownedNodes(node: Any, roles: Sequence[str] = (TABLE, CHART, SERIES, MAP)) -> list[Any]:
+def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
+    """Measure a segmentation as it is now, and show that in its tables, or change nothing."""
+    result, names = resultOf(node)
+    marked = marks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
+    measures = measure(result, imagesOf(node), marked).to_dict()
+    text = json.dumps(record(result, measures))
+    wanted = _tables(measures, result.tissues, names, node.GetName())
+    with _allOrNothing():
+        added = [
+            (role, addTable(title, columns))
+            for role, title, columns in wanted
+            if not ownedNodes(node, [role])
+        ]
+        _placeBeside(node, node, [each for _role, each in added])
+    gone = ownedNodes(node, {TABLE, SEGMENTS} - {role for role, _title, _columns in wanted})
+    for role, _title, columns in wanted:
+        for table in ownedNodes(node, [role]):
+            fill(table, columns)
+    for role, each in added:
+        node.AddNodeReferenceID(role, each.GetID())
+    for each in gone:
+        slicer.mrmlScene.RemoveNode(each)
+    node.SetAttribute(RECORD, text)
+
+
+def ownedNodes(node: Any, roles: Iterable[str] = OWNED) -> list[Any]:
     """Return the tables, charts, series and maps that belong to a segmentation."""
     return [
         node.GetNthNodeReference(role, i)
@@ -127,105 +177,39 @@ def segmentationOf(labels: np.ndarray, tissues: Sequence[Tissue], reference: Any
         segment.SetName(tissue.name)
         segment.SetColor([value / 255 for value in tissue.color])
         segment.SetTag(segment.GetTerminologyEntryTagName(), tissue.terminology)
+        segment.SetTag(CLASS, str(i + 1))
         segment.SetLabelValue(i + 1)
         segment.AddRepresentation(binary, image)
         segmentation.AddSegment(segment, f"Segment_{i + 1}")
     return segmentation
 
 
-def _record(result: Result) -> dict[str, Any]:
-    from DeepGMMSegmentationLib.outputs import record
+def _tables(
+    measures: dict[str, Any], tissues: Sequence[str], names: Sequence[str], name: str
+) -> list[tuple[str, str, Columns]]:
+    """Return the tables that the measures fill: reference, title and columns of each."""
+    columns = measureColumns(measures, dict(zip(tissues, names)))
+    found = [(TABLE, _("{name}: measures").format(name=name), columns)]
+    if measures["aha"]:
+        columns = segmentColumns(measures["aha"]["segments"])
+        found.append((SEGMENTS, _("{name}: AHA segments").format(name=name), columns))
+    return found
 
-    values = record(result)
-    values["versions"]["slicer"] = slicer.app.applicationVersion
-    values["versions"]["DeepGMMSegmentation"] = DeepGMMSegmentationLib.__version__
-    return values
 
+def _maps(result: Result, names: Sequence[str], reference: Any, name: str) -> list[tuple[str, Any]]:
+    from DeepGMMSegmentationLib.uncertainty import entropy
 
-def _sizeTable(result: Result, tissues: Sequence[Tissue], name: str) -> Any:
-    from DeepGMMSegmentationLib.measures import sizes
-
-    # By these names the library knows the wall tissues, whatever the user calls them.
-    known = [
-        tissue.name if tissue.name in TISSUES else given
-        for tissue, given in zip(tissues, result.tissues)
+    titles = [
+        _("{name}: probability of {tissue}").format(name=name, tissue=tissue) for tissue in names
     ]
-    parts = sizes(result.labels, known, result.spacing, result.settings.density)
-    node = _add("vtkMRMLTableNode", _("{name}: sizes").format(name=name))
-    columns = {
-        _("Tissue"): [tissue.name for tissue in tissues],
-        _("Voxels"): [str(part.voxels) for part in parts],
-        _("Volume [mL]"): [f"{part.ml:.2f}" for part in parts],
-        _("Mass [g]"): [f"{part.grams:.2f}" for part in parts],
-        _("% of myocardium"): [
-            "" if part.percent_of_myocardium is None else f"{part.percent_of_myocardium:.1f}"
-            for part in parts
-        ],
-        _("% of region"): [f"{part.percent_of_region:.1f}" for part in parts],
-    }
-    for title, values in columns.items():
-        column = vtk.vtkStringArray()
-        column.SetName(title)
-        for value in values:
-            column.InsertNextValue(value)
-        node.AddColumn(column)
-    node.SetUseColumnTitleAsColumnHeader(True)
-    return node
+    found = [
+        (MAP, _map(title, values, reference)) for title, values in zip(titles, result.probabilities)
+    ]
+    title = _("{name}: entropy").format(name=name)
+    return [*found, (ENTROPY, _map(title, entropy(result.probabilities), reference))]
 
 
-def _nllChart(result: Result, name: str) -> list[tuple[str, Any]]:
-    title = _("{name}: NLL per iteration").format(name=name)
-    table = _add("vtkMRMLTableNode", title)
-    columns = [_("Iteration"), _("NLL")]
-    iterations = np.arange(1, len(result.history) + 1)
-    slicer.util.updateTableFromArray(table, [iterations, np.array(result.history)], columns)
-    return _chart(title, table, columns, [BLACK], *columns)
-
-
-def _histogramChart(
-    result: Result, tissues: Sequence[Tissue], image: np.ndarray, m: int, name: str
-) -> list[tuple[str, Any]]:
-    from DeepGMMSegmentationLib.histogram import histogram
-
-    role = result.roles[m]
-    title = _("{name}: histogram of {sequence}").format(name=name, sequence=role)
-    values = histogram(result, image, m)
-    table = _add("vtkMRMLTableNode", title)
-    columns = [_("Intensity"), _("Region"), *(tissue.name for tissue in tissues), _("Mixture")]
-    arrays = [values.intensity, values.region, *values.components, values.mixture]
-    slicer.util.updateTableFromArray(table, arrays, columns)
-    colors = [GREY, *([c / 255 for c in tissue.color] for tissue in tissues), BLACK]
-    intensity = _("{sequence} intensity").format(sequence=role)
-    return _chart(title, table, columns, colors, intensity, _("Density"))
-
-
-def _chart(
-    title: str, table: Any, columns: Sequence[str], colors: Sequence[Any], x: str, y: str
-) -> list[tuple[str, Any]]:
-    """Add a chart of the table's columns against the first, and return what was added."""
-    chart = _add("vtkMRMLPlotChartNode", title)
-    chart.SetTitle(title)
-    chart.SetTitleFontSize(16)
-    chart.SetLegendFontSize(12)  # Slicer's own 16 would hide half of a histogram
-    chart.SetXAxisTitle(x)
-    chart.SetYAxisTitle(y)
-    series = []
-    for column, color in zip(columns[1:], colors):
-        line = _add("vtkMRMLPlotSeriesNode", column)
-        line.SetAndObserveTableNodeID(table.GetID())
-        line.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
-        line.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
-        line.SetXColumnName(columns[0])
-        line.SetYColumnName(column)
-        line.SetLineWidth(2)
-        line.SetColor(color)
-        chart.AddAndObservePlotSeriesNodeID(line.GetID())
-        series.append((SERIES, line))
-    return [(SERIES, table), (CHART, chart), *series]
-
-
-def _map(tissue: Tissue, values: np.ndarray, reference: Any, name: str) -> Any:
-    title = _("{name}: probability of {tissue}").format(name=name, tissue=tissue.name)
+def _map(title: str, values: np.ndarray, reference: Any) -> Any:
     node = _add("vtkMRMLScalarVolumeNode", title)
     node.CopyOrientation(reference)
     node.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
@@ -254,13 +238,8 @@ def _place(hierarchy: Any, node: Any, parent: int) -> None:
     hierarchy.SetItemParent(item, parent)
 
 
-def recordOf(node: Any) -> dict[str, Any]:
-    """Return the record of settings, versions, parameters and sizes that a segmentation carries."""
-    return json.loads(node.GetAttribute(RECORD))
-
-
 def show(node: Any, in3D: bool) -> None:
-    """Show the table of sizes in Slicer's table view, beside the surfaces or the first histogram.
+    """Show the table of measures in its view, beside the surfaces or the first histogram.
 
     None of Slicer's layouts has all three.
     """
@@ -273,7 +252,9 @@ def show(node: Any, in3D: bool) -> None:
         if in3D:
             slicer.util.resetThreeDViews()
     logic = slicer.app.applicationLogic()
-    logic.GetSelectionNode().SetActiveTableID(ownedNodes(node, [TABLE])[0].GetID())
-    logic.GetSelectionNode().SetActivePlotChartID(ownedNodes(node, [CHART])[1].GetID())
+    for table in ownedNodes(node, [TABLE]):
+        logic.GetSelectionNode().SetActiveTableID(table.GetID())
+    for chart in ownedNodes(node, [CHART])[1:2]:
+        logic.GetSelectionNode().SetActivePlotChartID(chart.GetID())
     logic.PropagateTableSelection()
     logic.PropagatePlotChartSelection()

@@ -1,14 +1,32 @@
-"""The settings of a run as parameters of the module's node, derived from the `Settings` record."""
+"""The choices in the panel as parameters of the module's node, most from the `Settings` record."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Union
 
 import slicer
-from slicer.parameterNodeWrapper import Choice, WithinRange
+from slicer import (
+    vtkMRMLLabelMapVolumeNode,
+    vtkMRMLMarkupsClosedCurveNode,
+    vtkMRMLMarkupsFiducialNode,
+    vtkMRMLMarkupsROINode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLSegmentationNode,
+)
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
+from DeepGMMSegmentationLib import tissues
 from DeepGMMSegmentationLib.settings import CHOICES, RANGES, Settings
+
+from .connectors import TissueList, VolumeList
+
+INFARCT, HEALTHY = tissues.PRESETS
+NO_REFLOW = "Myocardial infarction with no-reflow"
+ESTIMATED = "As estimated from a segmentation"
+UNNAMED = "Unnamed classes"
+PRESETS = [INFARCT, NO_REFLOW, HEALTHY, ESTIMATED, UNNAMED]
 
 # What a clinician gets who changes nothing.
 DEFAULTS = Settings.infarct(["LGE", "T2", "bSSFP"])
@@ -37,6 +55,13 @@ _FIELDS = {
     if field.name not in ELSEWHERE
 }
 
+
+def tissueRows(names: Sequence[str]) -> TissueList:
+    """Return the rows of the tissue table for tissues of those names, in their usual colours."""
+    colors = [tissues.tissue(name, i).color for i, name in enumerate(names)]
+    return [(name, "#" + bytes(color).hex()) for name, color in zip(names, colors)]
+
+
 # A base class for the module's parameter node: one parameter per field, with the record's range
 # and choices. Slicer's wrapper reads annotations, so that is what is made here.
 SettingsParameters = type(
@@ -47,6 +72,48 @@ SettingsParameters = type(
         "__annotations__": {name: _annotation(name, value) for name, value in _FIELDS.items()},
     },
 )
+
+
+@parameterNodeWrapper
+class DeepGMMSegmentationParameterNode(SettingsParameters):
+    """The choices in the panel; those of `Settings` come with the base class.
+
+    lge, t2, bssfp, others - The aligned images.
+    region, segment - Where to look: a node and, of a segmentation, the segment's ID.
+    preset, tissues - Which tissues, and the name and color ("#rrggbb") of each.
+    strokes - Voxels whose tissue the user knows; see `DeepGMMSlicer.labels.strokes`.
+    labelled, estimatedPrior - The segmentation to estimate a prior from, and that prior, as JSON.
+    network, refine - The file of a trained network that is asked instead of fitting, and by how
+        many gradient steps it is fitted after all.
+    output - The segmentation that is replaced; a new one if none.
+    rvInsertion, remote - What is marked for the measures; see `DeepGMMSlicer.measuring.marks`.
+    show3D, maps - Whether to show surfaces and to add the maps of probability and entropy.
+    """
+
+    lge: vtkMRMLScalarVolumeNode
+    t2: vtkMRMLScalarVolumeNode
+    bssfp: vtkMRMLScalarVolumeNode
+    others: VolumeList
+    region: Union[
+        vtkMRMLSegmentationNode,
+        vtkMRMLLabelMapVolumeNode,
+        vtkMRMLMarkupsClosedCurveNode,
+        vtkMRMLMarkupsROINode,
+        None,
+    ]
+    segment: str
+    preset: Annotated[str, Choice(PRESETS)] = INFARCT
+    tissues: TissueList = tissueRows(DEFAULTS.prior.tissues)
+    strokes: Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode, None]
+    labelled: vtkMRMLSegmentationNode
+    estimatedPrior: str
+    network: str
+    refine: Annotated[int, WithinRange(0, 10_000)] = 0
+    output: vtkMRMLSegmentationNode
+    rvInsertion: vtkMRMLMarkupsFiducialNode
+    remote: Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode, None]
+    show3D: bool = False
+    maps: bool = False
 
 
 def readSettings(parameterNode: SettingsParameters, **others: Any) -> Settings:

@@ -38,29 +38,26 @@ def regionArray(region: Any, segment: str, reference: Any) -> np.ndarray:
     """
     if region is None:
         raise InvalidInput(_("There is no region; select a segment, a label map or a markup."))
-    label = None
     if isinstance(region, slicer.vtkMRMLSegmentationNode):
-        image = resampledImage(_segmentImage(region, segment), reference)
-        # Segments that do not overlap share a label map.
-        label = region.GetSegmentation().GetSegment(segmentId(region, segment)).GetLabelValue()
-    elif isinstance(region, slicer.vtkMRMLLabelMapVolumeNode):
-        if region.GetImageData() is None:
+        chosen = segmentId(region, segment)
+        if segmentImage(region, chosen).IsEmpty():
             raise InvalidInput(
-                _("{name} holds no image; load it again.").format(name=region.GetName())
+                _("The segment {segment} of {name} is empty; draw the region.").format(
+                    name=region.GetName(), segment=regionName(region, segment)
+                )
             )
-        image = resampledImage(orientedImage(region), reference)
+        inside = segmentArray(region, chosen, reference)
+    elif isinstance(region, slicer.vtkMRMLLabelMapVolumeNode):
+        inside = labelMapArray(region, reference) != 0
     elif isinstance(region, slicer.vtkMRMLMarkupsClosedCurveNode):
-        image = _stencilImage(_curveStencil(region, reference), reference)
+        inside = _stencilArray(_curveStencil(region, reference), reference)
     elif isinstance(region, slicer.vtkMRMLMarkupsROINode):
-        image = _stencilImage(_boxStencil(region, reference), reference)
+        inside = _stencilArray(_boxStencil(region, reference), reference)
     else:
         raise InvalidInput(
             _("{name} cannot be a region; select a segmentation, a label map, a closed curve or "
               "an ROI markup.").format(name=region.GetName())
         )  # fmt: skip
-    shape = tuple(reversed(reference.GetImageData().GetDimensions()))
-    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)
-    inside = values != 0 if label is None else values == label
     if not inside.any():
         raise InvalidInput(
             _("The region {name} is empty or lies outside {image}; draw it on that image.").format(
@@ -99,18 +96,46 @@ def segmentId(region: Any, segment: str) -> str:
     return found
 
 
-def _segmentImage(region: Any, segment: str) -> Any:
+def segmentImage(segmentation: Any, segmentId: str) -> Any:
+    """Return the labels, of which one is the segment's, as an oriented image."""
     image = slicer.vtkOrientedImageData()
     slicer.vtkSlicerSegmentationsModuleLogic.GetSegmentBinaryLabelmapRepresentation(
-        region, segmentId(region, segment), image
+        segmentation, segmentId, image
     )
-    if image.IsEmpty():
-        raise InvalidInput(
-            _("The segment {segment} of {name} is empty; draw the region.").format(
-                name=region.GetName(), segment=regionName(region, segment)
-            )
-        )
     return image
+
+
+def segmentArray(segmentation: Any, segmentId: str, reference: Any) -> np.ndarray:
+    """Return which voxels of the reference volume lie in a segment; none if it is empty."""
+    image = segmentImage(segmentation, segmentId)
+    if image.IsEmpty():
+        return np.zeros(_shape(reference), bool)
+    # Segments that do not overlap share a label map.
+    label = segmentation.GetSegmentation().GetSegment(segmentId).GetLabelValue()
+    return _array(resampledImage(image, reference), reference) == label
+
+
+def labelMapArray(labelMap: Any, reference: Any) -> np.ndarray:
+    """Return a label map's labels on the grid of the reference volume.
+
+    Raises
+    ------
+    InvalidInput
+        If it holds no image.
+    """
+    if labelMap.GetImageData() is None:
+        raise InvalidInput(
+            _("{name} holds no image; load it again.").format(name=labelMap.GetName())
+        )
+    return _array(resampledImage(orientedImage(labelMap), reference), reference)
+
+
+def _array(image: Any, reference: Any) -> np.ndarray:
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(_shape(reference))
+
+
+def _shape(reference: Any) -> tuple[int, ...]:
+    return tuple(reversed(reference.GetImageData().GetDimensions()))
 
 
 def _worldToIJK(reference: Any) -> Any:
@@ -156,8 +181,8 @@ def _boxStencil(box: Any, reference: Any) -> Any:
     return stencil
 
 
-def _stencilImage(stencil: Any, reference: Any) -> Any:
-    """Return the stencil, made in voxel coordinates, as an image of 0 and 1."""
+def _stencilArray(stencil: Any, reference: Any) -> np.ndarray:
+    """Return which voxels lie in the stencil, which was made in voxel coordinates."""
     stencil.SetOutputWholeExtent(reference.GetImageData().GetExtent())
     painter = vtk.vtkImageStencilToImage()
     painter.SetInputConnection(stencil.GetOutputPort())
@@ -165,4 +190,4 @@ def _stencilImage(stencil: Any, reference: Any) -> Any:
     painter.SetOutsideValue(0)
     painter.SetInsideValue(1)
     painter.Update()
-    return painter.GetOutput()
+    return _array(painter.GetOutput(), reference) != 0

@@ -1,4 +1,4 @@
-"""The synthetic heart as sample data: three volumes, the LV region and the true tissues."""
+"""The synthetic heart as sample data: three volumes, region, true tissues, RV insertion."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def loadSample(seed: int = 0) -> list[Any]:
     Returns
     -------
     list of nodes
-        The volumes LGE, T2 and bSSFP, a segmentation "LV region" with the segment "LV", and a
-        segmentation "True tissues".
+        The volumes LGE, T2 and bSSFP, a segmentation "LV region" with the segment "LV", a
+        segmentation "True tissues", and the point list "RV insertion".
     """
     from DeepGMMSegmentationLib.sample import heart
 
@@ -59,10 +59,15 @@ def loadSample(seed: int = 0) -> list[Any]:
     truth = _addSegmentation("True tissues", sample.labels, tissues, volumes[0])
     region.GetDisplayNode().SetVisibility2DFill(False)
     truth.GetDisplayNode().SetVisibility(False)
-    _folder(_("Synthetic heart"), [*volumes, region, truth])
+    insertion = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "RV insertion")
+    x, y, z = sample.rv_insertion
+    insertion.AddControlPointWorld((-x, -y, z), "RV")  # given in LPS
+    insertion.CreateDefaultDisplayNodes()
+    nodes = [*volumes, region, truth, insertion]
+    _folder(_("Synthetic heart"), nodes)
     slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(volumes[0].GetID())
     slicer.app.applicationLogic().PropagateVolumeSelection()
-    return [*volumes, region, truth]
+    return nodes
 
 
 def _addSegmentation(name: str, labels: np.ndarray, tissues: list[Tissue], reference: Any) -> Any:

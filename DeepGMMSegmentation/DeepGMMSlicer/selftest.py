@@ -18,7 +18,10 @@ from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import Tissue, tissue
 
 from . import choices, outputs, sampledata
+from .charts import CHART
+from .fit import recordOf
 from .images import checkVolumes
+from .parameters import UNNAMED
 from .region import regionArray
 
 
@@ -36,7 +39,7 @@ class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
     def setUp(self) -> None:
         """Begin with the synthetic heart in an empty scene."""
         slicer.mrmlScene.Clear()
-        *self.volumes, self.region, self.truth = sampledata.loadSample()
+        *self.volumes, self.region, self.truth, self.insertion = sampledata.loadSample()
         self.quick = Settings(method="GMM", max_iterations=3, min_iterations=1)
         self.representation = slicer.modules.deepgmmsegmentation.widgetRepresentation()
         self.representation.enter()
@@ -101,8 +104,8 @@ class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
                 for segment in node.GetSegmentation().GetSegmentIDs()
             ]
             self.assertEqual(voxels, painted)
-            self.assertEqual(len(outputs.ownedNodes(node, [outputs.CHART])), 4)
-            self.assertEqual(outputs.recordOf(node)["settings"]["method"], method)
+            self.assertEqual(len(outputs.ownedNodes(node, [CHART])), 4)
+            self.assertEqual(recordOf(node)["settings"]["method"], method)
 
     def test_CancelledOrFailedRunChangesNothing(self) -> None:
         """Neither the scene nor an existing output is touched."""
@@ -134,13 +137,13 @@ class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
         """What is chosen and found survives an .mrb file."""
         node = self.logic.getParameterNode()
         choices.pickByName(node)
-        node.preset = choices.UNNAMED
+        node.preset = UNNAMED
         node.method = "deepG"
         node.smoothing = 2.5
         node.tissues = [("mud", "#010203"), *node.tissues[1:]]
         request = {**choices.request(node), "settings": self.quick}
         node.output = self.logic.process(**request)
-        name, record = node.output.GetName(), outputs.recordOf(node.output)
+        name, record = node.output.GetName(), recordOf(node.output)
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "scene.mrb")
             self.assertTrue(slicer.mrmlScene.WriteToMRB(path))
@@ -152,8 +155,8 @@ class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
         self.assertEqual(node.tissues[0], ("mud", "#010203"))
         self.assertEqual(node.output.GetName(), name)
         self.assertEqual(segmentsOf(node.output)[0].GetName(), "mud")
-        self.assertEqual(outputs.recordOf(node.output), record)
-        self.assertEqual(len(outputs.ownedNodes(node.output, [outputs.CHART])), 4)
+        self.assertEqual(recordOf(node.output), record)
+        self.assertEqual(len(outputs.ownedNodes(node.output, [CHART])), 4)
 
     def test_PanelAppliesWhatIsChosen(self) -> None:
         """Images picked by name, a method chosen, Apply clicked: a result, and the panel ready."""

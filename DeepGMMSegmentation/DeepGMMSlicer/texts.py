@@ -22,14 +22,17 @@ def choiceLabels() -> dict[str, str]:
         "random": _("random"),
         "prior": _("the preset's intensities"),
         "Myocardial infarction": _("Myocardial infarction"),
+        "Myocardial infarction with no-reflow": _("Myocardial infarction with no-reflow"),
         "Blood and myocardium": _("Blood and myocardium"),
+        "As estimated from a segmentation": _("As estimated from a segmentation"),
         "Unnamed classes": _("Unnamed classes"),
     }
 
 
 def methodDescription(method: str) -> str:
-    """Return in a sentence when to use a method."""
+    """Return in a sentence when to use a method; an empty one stands for a trained network."""
     return {
+        "": _("The trained network decides, with the method and the tissues of its training."),
         "GMM": _("Gaussian mixture: the fastest, for tissues that differ clearly in intensity."),
         "SVGMM": _("Every voxel has its own tissue proportions: fast, and the one to begin with."),
         "deepG": _("GMM with a network that sees shapes: for noisy images, where time allows."),
@@ -71,4 +74,37 @@ def summary(record: dict[str, Any]) -> str:
         nll=f"{record['history'][-1]:.4f}",
         seconds=f"{record['seconds']:.1f}",
     )
-    return "\n".join([first, *record["notes"]])
+    return "\n".join([first, *remarks(record["measures"])])
+
+
+def recomputed(record: dict[str, Any]) -> str:
+    """Return what the log says after a recomputation, the first line being the status line."""
+    return "\n".join([_("Recomputed from the segments as they are."), *remarks(record["measures"])])
+
+
+def remarks(measures: dict[str, Any]) -> list[str]:
+    """Return the warnings, then the notes, one sentence each."""
+    warnings = [_("Warning: {text}").format(text=text) for text in measures["warnings"]]
+    notes = [*measures["notes"], *(measures["aha"] or {"notes": []})["notes"]]
+    return [*warnings, *notes]
+
+
+def findings(measures: dict[str, Any]) -> str:
+    """Return what the panel says of a result: the figures looked for first, and the remarks."""
+    heart = measures["infarct"] or {}
+    lines = []
+    for name, title in (("infarct", _("Infarct")), ("area_at_risk", _("Area at risk"))):
+        part = heart.get(name)
+        if part and part["grams"] is not None:
+            lines.append(
+                _("{title}: {grams} g, {percent} % of the myocardium").format(
+                    title=title,
+                    grams=f"{part['grams']:.1f}",
+                    percent=f"{part['percent_of_myocardium']:.1f}",
+                )
+            )
+    if heart.get("salvage_index") is not None:
+        lines.append(
+            _("Myocardial salvage index: {index}").format(index=f"{heart['salvage_index']:.2f}")
+        )
+    return "\n".join([*lines, *remarks(measures)])

@@ -8,6 +8,7 @@ import numpy as np
 import slicer
 import vtk
 from DeepGMMSlicer import outputs, sampledata
+from DeepGMMSlicer.fit import recordOf
 from DeepGMMSlicer.images import gridDifference, resampleVolume
 from DeepGMMSlicer.selftest import segmentsOf
 
@@ -27,7 +28,7 @@ class LogicTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear()
         self.logic = DeepGMMSegmentationLogic()
-        *self.volumes, self.region, self.truth = sampledata.loadSample()
+        *self.volumes, self.region, self.truth, self.insertion = sampledata.loadSample()
 
     def process(self, **changes):
         arguments = {"volumes": self.volumes, "region": self.region, "settings": QUICK, **changes}
@@ -44,7 +45,7 @@ class LogicTest(unittest.TestCase):
         shift = vtk.vtkMatrix4x4()
         shift.SetElement(0, 3, -33.0)  # back to where the region is
         transform.SetMatrixTransformToParent(shift)
-        node = self.process(probabilityMaps=True)
+        node = self.process(maps=True)
         self.assertEqual(node.GetParentTransformNode(), transform)
         maps = outputs.ownedNodes(node, [outputs.MAP])
         self.assertEqual(len(maps), 4)
@@ -176,7 +177,7 @@ class LogicTest(unittest.TestCase):
     def test_roles_names_and_record(self):
         self.volumes[2].SetName("perfusion")
         node = self.process(segment="LV")
-        record = outputs.recordOf(node)
+        record = recordOf(node)
         self.assertEqual(record["roles"], ["LGE", "T2", "perfusion"])
         self.assertEqual(node.GetName(), "LV tissues")
         self.assertEqual(record["settings"]["method"], "GMM")

@@ -10,6 +10,8 @@ import qt
 import slicer
 import vtk
 from DeepGMMSlicer import choices, dependencies, outputs, parameters, sampledata
+from DeepGMMSlicer.charts import CHART, SERIES
+from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
 from DeepGMMSlicer.region import regionArray
 from DeepGMMSlicer.selftest import segmentsOf
 
@@ -22,7 +24,7 @@ ENDLESS = {"method": "deepSVG", "tolerance": 0.0, "max_iterations": 100_000}
 class PanelTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear()
-        *self.volumes, self.region, self.truth = sampledata.loadSample()
+        *self.volumes, self.region, self.truth, self.insertion = sampledata.loadSample()
         self.representation = slicer.modules.deepgmmsegmentation.widgetRepresentation()
         self.representation.enter()
         self.node = self.panel.logic.getParameterNode()
@@ -90,7 +92,7 @@ class PanelTest(unittest.TestCase):
         self.assertEqual(settings(), Settings.paper("deepG", prior=prior))
         self.ui.defaultsButton.click()
         self.assertEqual(settings(), Settings.infarct(roles, method="deepG"))
-        self.node.preset = choices.UNNAMED
+        self.node.preset = UNNAMED
         self.assertEqual(settings(), Settings(method="deepG"))
 
     def test_tissues_follow_the_images(self):
@@ -130,9 +132,9 @@ class PanelTest(unittest.TestCase):
 
         self.assertEqual(names(), ["blood pool", "healthy myocardium", "edema", "scar"])
         self.assertFalse(self.ui.classesSpinBox.enabled)
-        self.ui.presetSelector.currentIndex = 1
+        self.ui.presetSelector.currentIndex = PRESETS.index(HEALTHY)
         self.assertEqual((names(), self.node.classes), (["blood pool", "healthy myocardium"], 2))
-        self.ui.presetSelector.currentIndex = 2
+        self.ui.presetSelector.currentIndex = PRESETS.index(UNNAMED)
         self.assertTrue(self.ui.classesSpinBox.enabled)
         self.ui.classesSpinBox.value = 5
         self.assertEqual(names(), [f"Class {i + 1}" for i in range(5)])
@@ -141,7 +143,7 @@ class PanelTest(unittest.TestCase):
 
     def test_names_and_colors_of_the_table_are_those_of_the_segments(self):
         self.quick()
-        self.ui.presetSelector.currentIndex = 2
+        self.ui.presetSelector.currentIndex = PRESETS.index(UNNAMED)
         self.ui.tissueTable.item(3, 0).setText("scar")
         self.ui.tissueTable.cellWidget(0, 1).setColor(qt.QColor(1, 2, 3))
         self.ui.applyButton.click()
@@ -194,7 +196,7 @@ class PanelTest(unittest.TestCase):
 
     def test_result_is_shown_in_the_table_and_plot_views(self):
         self.quick()
-        self.ui.probabilityMapsCheckBox.checked = True
+        self.ui.mapsCheckBox.checked = True
         self.ui.show3DCheckBox.checked = True
         self.ui.applyButton.click()
         output = self.node.output
@@ -204,9 +206,9 @@ class PanelTest(unittest.TestCase):
         table, = outputs.ownedNodes(output, [outputs.TABLE])  # fmt: skip
         self.assertEqual(selection.GetActiveTableID(), table.GetID())
         chart = slicer.mrmlScene.GetNodeByID(selection.GetActivePlotChartID())
-        self.assertIn(chart, outputs.ownedNodes(output, [outputs.CHART]))
+        self.assertIn(chart, outputs.ownedNodes(output, [CHART]))
         self.assertEqual(len(outputs.ownedNodes(output, [outputs.MAP])), 4)
-        for series in outputs.ownedNodes(output, [outputs.SERIES]):
+        for series in outputs.ownedNodes(output, [SERIES]):
             if series.IsA("vtkMRMLPlotSeriesNode"):
                 columns = series.GetTableNode().GetTable()
                 for name in (series.GetXColumnName(), series.GetYColumnName()):

@@ -62,6 +62,18 @@ class ctkColorPickerButton(qt.QPushButton):
         self._set_color(color)
 
 
+@stand_in(ctk)
+class ctkPathLineEdit(qt.QLineEdit):
+    currentPathChanged = Signal(str)
+    filters = flag("filters", 0)
+    nameFilters = flag("nameFilters", [])
+    currentPath = Property(str, lambda self: self.text, lambda self, path: self.setText(path))
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.textChanged.connect(self.currentPathChanged)
+
+
 @stand_in(slicer)
 class qMRMLWidget(qt.QWidget):
     sceneChanged = Signal(object)  # mrmlSceneChanged(vtkMRMLScene*), which PySide6 cannot declare
@@ -246,7 +258,6 @@ CTK = (
     "ctkDoubleRangeSlider",
     "ctkDoubleSlider",
     "ctkDoubleSpinBox",
-    "ctkPathLineEdit",
     "ctkRangeWidget",
     "ctkSliderWidget",
 )

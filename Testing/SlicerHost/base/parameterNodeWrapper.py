@@ -64,6 +64,7 @@ LINKS = {
     qt.QDoubleSpinBox: ("value", "valueChanged(double)"),
     qt.QCheckBox: ("checked", "toggled(bool)"),
     qt.QLineEdit: ("text", "textChanged(QString)"),
+    qt.QTextEdit: ("plainText", "textChanged()"),
     qt.QComboBox: ("currentIndex", "currentIndexChanged(int)"),
 }
 

@@ -1,0 +1,80 @@
+"""Segmentations and label maps as labels: strokes of truth, and truths to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from DeepGMMSegmentationLib.errors import InvalidInput
+
+from .region import labelMapArray, segmentArray
+
+
+def segments(node: Any) -> dict[str, Any]:
+    """Return the segments of a segmentation by their ID."""
+    segmentation = node.GetSegmentation()
+    return {each: segmentation.GetSegment(each) for each in segmentation.GetSegmentIDs()}
+
+
+def painted(node: Any, labels: Mapping[str, int], reference: Any) -> np.ndarray:
+    """Return the segments of those IDs as labels, uint8 ``(Z, Y, X)``; later ones lie on top."""
+    result = np.zeros(tuple(reversed(reference.GetImageData().GetDimensions())), np.uint8)
+    for segmentId, label in labels.items():
+        result[segmentArray(node, segmentId, reference)] = label
+    return result
+
+
+def strokes(node: Any, tissues: Sequence[str], reference: Any) -> np.ndarray:
+    """Return strokes of truth as the library takes them.
+
+    Parameters
+    ----------
+    node : vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode
+        Segments are matched to the tissues by name, whatever their case; label k of a label map
+        is the k-th tissue.
+    tissues : sequence of str
+        The names of the classes.
+    reference : vtkMRMLScalarVolumeNode
+        The volume whose grid is used.
+
+    Returns
+    -------
+    ndarray of int, shape ``(Z, Y, X)``
+        i + 1 where ``tissues[i]`` was painted, 0 elsewhere.
+
+    Raises
+    ------
+    InvalidInput
+        If a segment or label is no tissue, or nothing is painted.
+    """
+    if isinstance(node, slicer.vtkMRMLLabelMapVolumeNode):
+        found = labelMapArray(node, reference)
+    else:
+        known = {name.casefold(): i + 1 for i, name in enumerate(tissues)}
+        names = {each: segment.GetName() for each, segment in segments(node).items()}
+        for name in names.values():
+            if name.casefold() not in known:
+                raise InvalidInput(
+                    _("The strokes {name} have a segment {segment}; name it as one of the tissues "
+                      "{tissues}, or remove it.")
+                    .format(name=node.GetName(), segment=name, tissues=", ".join(tissues))
+                )  # fmt: skip
+        labels = {each: known[name.casefold()] for each, name in names.items()}
+        found = painted(node, labels, reference)
+    if not found.any():
+        raise InvalidInput(
+            _("The strokes {name} are empty or lie outside {image}; paint some, or select none.")
+            .format(name=node.GetName(), image=reference.GetName())
+        )  # fmt: skip
+    return found.astype(int)
+
+
+def truth(node: Any, reference: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a labelled segmentation as labels from 1 on, and the names of its segments."""
+    named = segments(node)
+    labels = painted(node, {each: i + 1 for i, each in enumerate(named)}, reference)
+    return labels, tuple(segment.GetName() for segment in named.values())
