@@ -166,10 +166,6 @@ class _Run:
             "held_out_loss": float(judged[0]),
             "held_out_nll": float(judged[1]),
         }
-        if not math.isfinite(row["loss"] + row["held_out_loss"]):
-            raise InvalidInput(
-                f"The loss is no number after epoch {epoch + 1}; lower initial_rate."
-            )
         self.history.append(row)
         if row["held_out_loss"] < self.best["loss"]:
             weights = {
@@ -191,7 +187,9 @@ class _Run:
             loss = loss + own[0] / len(batch)
         # The processes' gradients are averaged, but their losses add up.
         (loss * processes.count()).backward()
-        clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
+        norm = clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
+        if not torch.isfinite(norm):
+            raise InvalidInput(f"The loss ran away in epoch {epoch + 1}; lower initial_rate.")
         self.optimizer.step()
 
     def _seen_as(self, i: int, network: nn.Module) -> nn.Module:

@@ -1,0 +1,79 @@
+"""Two processes train as one does with the same global batch."""
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+from small_cases import small_cases, small_settings, write_cases
+
+from DeepGMMSegmentationLib import InvalidInput, processes
+from DeepGMMSegmentationLib.trained import TrainedNetwork
+from DeepGMMSegmentationLib.training import train
+from DeepGMMSegmentationLib.training_settings import Training
+
+# Their gradients are summed in another order; that is rounding, in single precision.
+TOLERANCE = 1e-4
+
+
+def start(table, out, launcher):
+    settings = table.parent / "settings.json"
+    settings.write_text(small_settings().to_json())
+    command = [
+        *(*launcher, "-m", "DeepGMMSegmentationLib", "train", table, "--out", out),
+        *("--settings", settings, "--device", "cpu", "--epochs", "4", "--batch", "3"),
+    ]
+    done = subprocess.run(
+        list(map(str, command)),
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Trained on") == 1  # the first process speaks for all
+
+
+def read_log(network_file) -> list[list[float]]:
+    with network_file.with_suffix(".csv").open() as file:
+        return [list(map(float, row.values())) for row in csv.DictReader(file)]
+
+
+def test_two_gloo_processes_give_the_loss_curve_of_one(tmp_path):
+    table = write_cases(tmp_path, 6)
+    alone, together = tmp_path / "alone.safetensors", tmp_path / "together.safetensors"
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    torchrun = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
+        *("--master-addr", "localhost", "--master-port", port),
+    ]
+    start(table, alone, [sys.executable])
+    start(table, together, torchrun)
+    one, two = read_log(alone), read_log(together)
+    assert len(one) == len(two) == 4
+    for row, other in zip(one, two):
+        assert other == pytest.approx(row, rel=TOLERANCE)
+    assert one[0][2] > one[-1][2]
+    weights, others = (TrainedNetwork.load(file).weights for file in (alone, together))
+    for name in weights:
+        torch.testing.assert_close(others[name], weights[name], rtol=0, atol=1e-3)
+
+
+def test_a_batch_too_small_for_the_processes_is_refused(monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 4)
+    with pytest.raises(InvalidInput, match="4 processes cannot share a batch of 2"):
+        train(small_cases(2), small_settings(), Training(batch=2))
+
+
+def test_each_process_of_a_machine_takes_its_own_gpu(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert processes.own_device("auto") == processes.own_device("cuda") == "cuda:3"
+    assert processes.own_device("cpu") == "cpu"
+    monkeypatch.delenv("LOCAL_RANK")
+    assert processes.own_device("auto") == "auto"
