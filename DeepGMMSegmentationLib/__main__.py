@@ -34,7 +34,8 @@ Try it on a synthetic heart, then on your own images:
 `deepgmm COMMAND --help` explains a command.
 
 Exit codes: 0 done, 1 failed, 2 the input or an option cannot be used, 130 cancelled (Ctrl-C).
-After any but 0 nothing was written, of a cohort but the cases that are whole."""
+After any but 0 nothing was written, but of a cohort the cases that are whole, and of a training
+what it goes on from."""
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed
@@ -37,7 +38,10 @@ def joined(device: str) -> Iterator[bool]:
     if "MASTER_ADDR" not in os.environ:
         yield True
         return
-    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    on_cuda = device.startswith("cuda")
+    if on_cuda:
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("nccl" if on_cuda else "gloo")
     try:
         yield rank() == 0
     finally:
@@ -59,6 +63,14 @@ def total(values: Tensor) -> Tensor:
     if count() > 1:
         torch.distributed.all_reduce(values)
     return values
+
+
+def of_the_first(value: Any) -> Any:
+    """Return the first process's value in each."""
+    values = [value]
+    if count() > 1:
+        torch.distributed.broadcast_object_list(values)
+    return values[0]
 
 
 def shared(network: nn.Module) -> nn.Module:

@@ -19,7 +19,7 @@ from . import __version__, checkpoint, processes
 from .augmentation import Augmented
 from .cohort import Case
 from .device import chosen_device
-from .errors import InvalidInput
+from .errors import InvalidInput, OutOfMemory
 from .examples import Example, make_example
 from .network import unet_for
 from .result import Progress, ProgressCallback
@@ -64,15 +64,27 @@ def train(
     ------
     InvalidInput
         If a case, a setting or the checkpoint cannot be used.
+    OutOfMemory
+        If the device has too little memory.
     """
     training = Training() if training is None else training
     _check(settings, training)
     run = _Run(cases, settings, training)
     identity = run.identity()
-    if checkpoint_file is not None and checkpoint_file.exists():
-        run.restore(checkpoint.load(checkpoint_file, identity))
+    state = None
+    if checkpoint_file is not None and processes.rank() == 0 and checkpoint_file.exists():
+        state = checkpoint.load(checkpoint_file, identity)
+    state = processes.of_the_first(state)  # the others may be on machines without that file
+    if state is not None:
+        run.restore(state)
     while not run.finished:
-        run.epoch()
+        try:
+            run.epoch()
+        except torch.cuda.OutOfMemoryError as error:
+            raise OutOfMemory(
+                f"{run.device} ran out of memory; choose a smaller batch, fewer filters, a smaller "
+                'margin or device="cpu".'
+            ) from error
         if checkpoint_file is not None and processes.rank() == 0:
             checkpoint.save(checkpoint_file, identity, run.state())
         if log is not None:

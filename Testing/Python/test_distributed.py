@@ -10,7 +10,8 @@ import pytest
 import torch
 from small_cases import small_cases, small_settings, write_cases
 
-from DeepGMMSegmentationLib import InvalidInput, processes
+from DeepGMMSegmentationLib import Cancelled, InvalidInput, processes
+from DeepGMMSegmentationLib.cohort import load_case, read_cases
 from DeepGMMSegmentationLib.trained import TrainedNetwork
 from DeepGMMSegmentationLib.training import train
 from DeepGMMSegmentationLib.training_settings import Training
@@ -37,24 +38,40 @@ def start(table, out, launcher):
     assert done.stdout.count("Trained on") == 1  # the first process speaks for all
 
 
+def stop(event):
+    if event.iteration == 2:
+        raise Cancelled
+
+
 def read_log(network_file) -> list[list[float]]:
     with network_file.with_suffix(".csv").open() as file:
         return [list(map(float, row.values())) for row in csv.DictReader(file)]
 
 
-def test_two_gloo_processes_give_the_loss_curve_of_one(tmp_path):
-    table = write_cases(tmp_path, 6)
-    alone, together = tmp_path / "alone.safetensors", tmp_path / "together.safetensors"
+def torchrun() -> list:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    torchrun = [
+    return [
         *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
         *("--master-addr", "localhost", "--master-port", port),
     ]
-    start(table, alone, [sys.executable])
-    start(table, together, torchrun)
-    one, two = read_log(alone), read_log(together)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_two_gloo_processes_give_the_loss_curve_of_one(tmp_path, interrupted):
+    table = write_cases(tmp_path, 6)
+    alone, together = tmp_path / "alone.safetensors", tmp_path / "together.safetensors"
+    rows = []
+    cases = [load_case(each) for each in read_cases(table)]
+    chosen = Training(epochs=4, batch=3)
+    train(cases, small_settings(), chosen, log=lambda log: rows.append(log[-1])).save(alone)
+    if interrupted:  # one process began, two go on
+        file = tmp_path / "together.safetensors.checkpoint"
+        with pytest.raises(Cancelled):
+            train(cases, small_settings(), chosen, checkpoint_file=file, progress=stop)
+    start(table, together, torchrun())
+    one, two = [list(row.values()) for row in rows], read_log(together)
     assert len(one) == len(two) == 4
     for row, other in zip(one, two):
         assert other == pytest.approx(row, rel=TOLERANCE)
