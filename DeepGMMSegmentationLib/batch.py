@@ -101,7 +101,10 @@ def holds_result(
     files = (*FILES, "report.html") if report else FILES
     if not all((folder / name).is_file() for name in files):
         return False
-    stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    try:
+        stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
+        return False  # cut short: not done
     same = (
         Settings.from_json(json.dumps({**stored["settings"], "device": settings.device}))
         == settings

@@ -17,6 +17,7 @@ from .device import chosen_device
 from .em import Fit
 from .errors import InvalidInput, OutOfMemory
 from .files import PathLike
+from .inputs import checked_arrays, checked_roles, checked_spacing
 from .measures import dice, match
 from .model import Mixture
 from .region import Region, prepare
@@ -87,10 +88,17 @@ def segment(
     trained = _trained(network, refine)
     if settings is None:
         settings = trained.settings if trained else Settings()
-    images, roi, seeds = _checked_arrays(images, roi, seeds, settings)
+    images, roi, seeds = checked_arrays(images, roi, seeds, settings)
     shape = roi.shape
-    spacing = _checked_spacing(spacing, roi.ndim)
-    roles = _checked_roles(roles, len(images))
+    spacing = checked_spacing(spacing, roi.ndim)
+    roles = checked_roles(roles, len(images))
+    if settings.means is not None and len(settings.means[0]) != len(images):
+        raise InvalidInput(
+            f"means has {len(settings.means[0])} values per class but there are {len(images)} "
+            "sequences; give one value per sequence."
+        )
+    if regularizer is not None and not (settings.deep and (refine or not trained)):
+        raise InvalidInput("Only a fit by a deep method takes a regularizer; leave it out.")
     if trained:
         trained.check(settings, roles)
     volume = (1, *shape)[-3:]
@@ -123,7 +131,10 @@ def segment(
             'device="cpu".'
         ) from error
     best = _best(fits)
-    order, margin = _order(best.mixture, solver, fixed=seeds is not None or trained is not None)
+    known = solver.painted
+    if trained or settings.keeps_order:
+        known = list(range(settings.classes))
+    order, margin = _order(best.mixture, solver, known)
     probabilities = _probabilities(best, order, region)
     labels = _labels(probabilities, region)
     mixture = best.mixture
@@ -139,31 +150,26 @@ def segment(
         means=_numpy(mixture.means)[pick] * region.scale[:, None] + region.shift[:, None],
         covariances=_numpy(mixture.covariances)[pick]
         * (region.scale[:, :, None] * region.scale[:, None])[:, None],
-        proportions=_numpy(mixture.proportions)[pick],
+        proportions=_numpy(_shares(best, region))[pick],
         slices=region.slices,
         history=tuple(best.history),
         converged=best.converged,
         iterations=len(best.history),
-        agreement=_agreement(fits, labels, region),
+        agreement=_agreement(fits, labels, solver, known),
         device=str(device),
         seconds=time.perf_counter() - began,
         settings=settings,
         spacing=spacing,
         roles=roles,
         network=trained.named(refine) if trained else None,
-        notes=_notes(best, settings, roles),
+        notes=_notes(settings, roles),
     )
     return clean(result, settings.min_island) if settings.min_island else result
 
 
-def _notes(fit: Fit, settings: Settings, roles: tuple[str, ...]) -> tuple[str, ...]:
+def _notes(settings: Settings, roles: tuple[str, ...]) -> tuple[str, ...]:
     """Return what the user should know of this run, one sentence each."""
     notes = []
-    if not fit.converged:
-        notes.append(
-            f"The NLL had not settled after {len(fit.history)} iterations; raise max_iterations "
-            "or the tolerance."
-        )
     tissues = settings.prior.tissues if settings.prior else ()
     if "scar" in tissues and "edema" not in tissues:
         notes.append(
@@ -189,54 +195,6 @@ def _trained(
     if network is None or isinstance(network, TrainedNetwork):
         return network
     return TrainedNetwork.load(network)
-
-
-def _checked_arrays(
-    images: ArrayLike, roi: ArrayLike, seeds: Optional[ArrayLike], settings: Settings
-) -> tuple[np.ndarray, np.ndarray, Optional[np.ndarray]]:
-    images, roi = np.asarray(images), np.asarray(roi)
-    if images.ndim not in (3, 4) or images.dtype.kind not in "biuf":
-        raise InvalidInput(
-            f"The images are {images.dtype} of shape {images.shape}; give real numbers of shape "
-            "(sequences, slices, rows, columns) or (sequences, rows, columns)."
-        )
-    if not len(images):
-        raise InvalidInput("There are no images; give at least one sequence.")
-    if roi.dtype != bool:
-        raise InvalidInput(f"The region is {roi.dtype}; give a boolean array, such as mask > 0.")
-    if roi.shape != images.shape[1:]:
-        raise InvalidInput(
-            f"The region has shape {roi.shape} but the images have {images.shape[1:]}; put them on "
-            "one grid."
-        )
-    if seeds is not None:
-        seeds = np.asarray(seeds)
-        if seeds.shape != roi.shape or seeds.dtype.kind not in "biu":
-            raise InvalidInput("The seeds must be whole numbers on the grid of the region.")
-        if seeds.min() < 0 or seeds.max() > settings.classes:
-            raise InvalidInput(
-                f"The seeds hold labels from {seeds.min()} to {seeds.max()}; give 0 for unknown "
-                f"voxels and 1 to {settings.classes} for the classes."
-            )
-    return images, roi, seeds
-
-
-def _checked_spacing(spacing: Optional[Sequence[float]], axes: int) -> tuple[float, ...]:
-    if spacing is None:
-        return (1.0,) * axes
-    spacing = tuple(float(step) for step in spacing)
-    if len(spacing) != axes or not all(0 < step < np.inf for step in spacing):
-        raise InvalidInput(f"spacing is {spacing}; give {axes} positive numbers of millimetres.")
-    return spacing
-
-
-def _checked_roles(roles: Optional[Sequence[str]], count: int) -> tuple[str, ...]:
-    if roles is None:
-        return tuple(f"Sequence {m + 1}" for m in range(count))
-    roles = tuple(roles)
-    if len(roles) != count or len(set(roles)) != count:
-        raise InvalidInput(f"roles is {roles}; give {count} different names, one per sequence.")
-    return roles
 
 
 def _reporter(
@@ -273,19 +231,22 @@ def _best(fits: list[Fit]) -> Fit:
 
 
 def _order(
-    mixture: Mixture, solver: Solver, fixed: bool
+    mixture: Mixture, solver: Solver, known: Sequence[int]
 ) -> tuple[np.ndarray, Optional[tuple[float, ...]]]:
     """Return the class that becomes each tissue, ``(B, K)``, and how sure the names are."""
-    settings = solver.settings
     means, sizes = _numpy(mixture.means), solver.region.valid.sum(-1).numpy()
-    kept = np.tile(np.arange(settings.classes), (len(means), 1))
-    fixed = fixed or settings.keeps_order
-    if settings.prior is None:
-        return (kept if fixed else naming.order_by_rule(means, sizes)), None
+    if solver.settings.prior is None:
+        return naming.order_by_rule(means, sizes, known), None
     costs = naming.assignment_costs(means, solver.tissue_means, solver.tissue_deviations)
-    order = kept if fixed else naming.best_order(costs)
+    order = naming.best_order(costs, known)
     ordered = np.take_along_axis(costs, order[:, None], axis=2)
     return order, naming.margins(ordered, sizes)
+
+
+def _shares(fit: Fit, region: Region) -> torch.Tensor:
+    """Return the mean responsibility of each class, ``(B, K)``."""
+    inside = region.valid.to(fit.responsibilities)[:, None]
+    return (fit.responsibilities * inside).sum(-1) / inside.sum(-1)
 
 
 def _probabilities(fit: Fit, order: np.ndarray, region: Region) -> np.ndarray:
@@ -299,13 +260,15 @@ def _labels(probabilities: np.ndarray, region: Region) -> np.ndarray:
     return ((probabilities.argmax(axis=0) + 1) * region.mask).astype(np.uint8)
 
 
-def _agreement(fits: list[Fit], labels: np.ndarray, region: Region) -> Optional[tuple[float, ...]]:
+def _agreement(
+    fits: list[Fit], labels: np.ndarray, solver: Solver, known: Sequence[int]
+) -> Optional[tuple[float, ...]]:
     """Return per tissue the mean Dice between all pairs of restarts, matched to the result."""
     if len(fits) == 1:
         return None
-    mixtures, classes = fits[0].mixture.proportions.shape
-    unordered = np.tile(np.arange(classes), (mixtures, 1))
-    runs = [_labels(_probabilities(fit, unordered, region), region) for fit in fits]
+    region, classes = solver.region, solver.settings.classes
+    orders = [_order(fit.mixture, solver, known)[0] for fit in fits]
+    runs = [_labels(_probabilities(*each, region), region) for each in zip(fits, orders)]
     matched = [np.append(0, match(run, labels, classes) + 1)[run] for run in runs]
     pairs = [dice(a, b, classes) for i, a in enumerate(matched) for b in matched[:i]]
     # A class that neither of two runs found is one they agree on.

@@ -151,7 +151,7 @@ def load_case(files: CaseFiles, tissues: Sequence[str] = (), *, resample: bool =
     truth = None
     names: tuple[str, ...] = ()
     if files.truth is not None:
-        truth, names = _read_truth(files.truth, reference, tuple(tissues), resample)
+        truth, names = read_named_labels(files.truth, reference, tuple(tissues), resample)
     z, y, x = reference.GetSpacing()[::-1]
     return Case(files.name, images, roi, truth, names, tuple(files.images), (z, y, x), reference)
 
@@ -185,9 +185,10 @@ def _case(cells: dict[str, str], folder: Path, where: str) -> CaseFiles:
     return CaseFiles(name, images, folder / cells["roi"], truth, cells.get("segment"))
 
 
-def _read_truth(
+def read_named_labels(
     path: Path, reference: sitk.Image, tissues: tuple[str, ...], resample: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels in the order of the tissues, and the tissues; arguments as of `load_case`."""
     labels, image = read_labels(path, reference, resample)
     named = {each.value: each.name for each in segments(image)}
     if named:

@@ -98,6 +98,12 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
         "into the segments of the American Heart Association in the report",
     )
     parser.add_argument(
+        "--seeds",
+        metavar="FILE",
+        help="strokes of truth, which hold their class: a label map (1…K), or a .seg.nrrd whose "
+        "segments are called as the tissues",
+    )
+    parser.add_argument(
         "--remote",
         metavar="FILE",
         help="a mask of remote myocardium, for the n-SD thresholds (default: the healthy class)",
@@ -108,6 +114,11 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
         action="store_true",
         help="the preset for a heart with an infarct: named tissues, from the LGE, T2 and bSSFP "
         "that are there",
+    )
+    parser.add_argument(
+        "--no-reflow",
+        action="store_true",
+        help="with --infarct: look for a dark core in the scar as a tissue of its own",
     )
     add_network(parser)
     parser.set_defaults(run=segment)
@@ -190,6 +201,7 @@ def segment(args: argparse.Namespace) -> None:
             refine=args.refine,
             resample=args.resample,
             force=args.force,
+            seeds=args.seeds,
             remote=args.remote,
             progress=progress,
         )
@@ -205,6 +217,7 @@ def _of_a_cohort(args: argparse.Namespace) -> bool:
         "--segment": args.segment,
         "--roles": args.roles,
         "--rv-insertion": args.rv_insertion,
+        "--seeds": args.seeds,
         "--remote": args.remote,
     }
     cohort = {"--cases": args.cases, "--out-dir": args.out_dir}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Optional
 
 import SimpleITK as sitk  # noqa: N813
 
 from .case import segment
-from .cohort import CaseFiles
+from .cohort import CaseFiles, read_named_labels
 from .files import PathLike, read_images, read_roi
 from .outputs import Wanted, write
 from .result import ProgressCallback, Result
@@ -25,6 +26,7 @@ def segment_files(
     refine: int = 0,
     resample: bool = False,
     force: bool = False,
+    seeds: Optional[PathLike] = None,
     remote: Optional[PathLike] = None,
     progress: Optional[ProgressCallback] = None,
 ) -> Result:
@@ -40,6 +42,8 @@ def segment_files(
         As of `case.segment`.
     resample : bool
         Whether what is on another grid is brought onto the first image's.
+    seeds : path, optional
+        Strokes of truth: labels, or the segments of a ``.seg.nrrd`` by their tissues' names.
     remote : path, optional
         A mask of remote myocardium, for the n-SD thresholds.
     progress : callable, optional
@@ -54,6 +58,10 @@ def segment_files(
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     images, reference = read_images(list(case.images.values()), resample)
     roi = read_roi(case.roi, reference, case.segment, resample)
+    strokes = None
+    if seeds is not None:
+        tissues = settings.prior.tissues if settings.prior else ()
+        strokes, _ = read_named_labels(Path(seeds), reference, tissues, resample)
     remote_mask = None if remote is None else read_roi(remote, reference, None, resample)
     result = segment(
         images,
@@ -64,6 +72,7 @@ def segment_files(
         spacing=reference.GetSpacing()[::-1],
         roles=tuple(case.images),
         progress=progress,
+        seeds=strokes,
     )
     write(result, images, reference, folder, wanted, remote=remote_mask, force=force)
     return result

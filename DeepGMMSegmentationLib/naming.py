@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+
+# A cost above all that two classes can differ by.
+FORBIDDEN = 1e12
 
 
 def assignment_costs(
@@ -25,12 +30,24 @@ def assignment_costs(
     return (away**2).sum(-1)
 
 
-def best_order(costs: np.ndarray) -> np.ndarray:
-    """Return the class that becomes each tissue, ``(B, K)``, at the least total cost."""
+def best_order(costs: np.ndarray, known: Sequence[int] = ()) -> np.ndarray:
+    """Return the class that becomes each tissue, ``(B, K)``, at the least total cost.
+
+    Parameters
+    ----------
+    costs : ndarray, shape ``(B, K, K)``
+        ``costs[b, tissue, class]``.
+    known : sequence of int
+        Tissues that are the class of their own number, whatever that costs.
+    """
+    costs = costs.copy()
+    for k in known:
+        costs[:, k] = costs[:, :, k] = FORBIDDEN
+        costs[:, k, k] = 0
     return np.stack([linear_sum_assignment(cost)[1] for cost in costs])
 
 
-def order_by_rule(means: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def order_by_rule(means: np.ndarray, sizes: np.ndarray, known: Sequence[int] = ()) -> np.ndarray:
     """Order unnamed classes: by rising mean of the first sequence in the largest mixture.
 
     The other mixtures' classes follow those of the largest, by the assignment that makes the
@@ -42,6 +59,8 @@ def order_by_rule(means: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         In normalised units.
     sizes : ndarray, shape ``(B,)``
         Voxels of each mixture.
+    known : sequence of int
+        Classes that keep their number; the others are ordered among themselves.
 
     Returns
     -------
@@ -49,8 +68,11 @@ def order_by_rule(means: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         The class that becomes class i.
     """
     reference = means[sizes.argmax()]
-    reference = np.broadcast_to(reference[reference[:, 0].argsort(kind="stable")], means.shape)
-    return best_order(assignment_costs(means, reference, np.ones_like(reference)))
+    order = np.arange(len(reference))
+    free = np.setdiff1d(order, known)
+    order[free] = free[reference[free, 0].argsort(kind="stable")]
+    reference = np.broadcast_to(reference[order], means.shape)
+    return best_order(assignment_costs(means, reference, np.ones_like(reference)), known)
 
 
 def margins(costs: np.ndarray, sizes: np.ndarray) -> tuple[float, ...]:
@@ -73,6 +95,6 @@ def margins(costs: np.ndarray, sizes: np.ndarray) -> tuple[float, ...]:
     for b, cost in enumerate(costs):
         for tissue in tissues:
             forbidden = cost.copy()
-            forbidden[tissue, tissue] = 1e12
+            forbidden[tissue, tissue] = FORBIDDEN
             margin[b, tissue] = forbidden[linear_sum_assignment(forbidden)].sum() - cost.trace()
     return tuple(np.average(margin, axis=0, weights=sizes).tolist())

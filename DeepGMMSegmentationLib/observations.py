@@ -46,9 +46,9 @@ class Observations:
         return model.log_proportions(smoothed, self.bias)
 
     def m_step(self, weighted: Tensor, counts: Tensor, settings: Settings) -> Mixture:
-        """M-step with the prior's pseudo-voxels added to the voxels' own moments."""
+        """M-step with the prior's pseudo-voxels added to the moments of means and variances."""
         if self.pseudo is not None:
-            weighted, counts = weighted + self.pseudo, counts + self.pseudo[..., 0]
+            weighted = weighted + self.pseudo
         sequences = self.intensities.shape[1]
         return model.m_step(
             weighted, counts, sequences, settings.covariance, settings.variance_floor
@@ -62,7 +62,8 @@ def objective(
 
     In the classical form (deepG) the responsibilities reach the loss through the M-step's
     proportions, means and covariances alone; in the spatially variant one (deepSVG) they are
-    the proportions as well. Both are differentiable.
+    the proportions as well. Both are differentiable. For Student-t components the moments are
+    weighed once, by the tail weights that the Gaussian M-step gives.
 
     Parameters
     ----------

@@ -89,7 +89,11 @@ def infarct_preset(
     """Return the infarct preset of a method, unless the options name another or other settings."""
     if args.settings or args.paper:
         return None
-    return Settings.infarct(roles, method=getattr(args, "method", method))
+    return Settings.infarct(
+        roles,
+        method=getattr(args, "method", method),
+        no_reflow=getattr(args, "no_reflow", False),
+    )
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +152,7 @@ def _converter(kind: Any) -> Callable[[str], Any]:
     return convert
 
 
-def _rows(text: str) -> Any:
+def _rows_of_numbers(text: str) -> Any:
     if text == "none":
         return None
     return tuple(tuple(float(value) for value in row) for row in json.loads(text))
@@ -156,7 +160,7 @@ def _rows(text: str) -> Any:
 
 _METAVARS = {"means": "[[…],…]", "prior": "FILE"}
 _CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "means": _rows,
+    "means": _rows_of_numbers,
     "prior": lambda text: None if text == "none" else Path(text),
 }
 

@@ -151,7 +151,7 @@ def record(result: Result) -> dict[str, Any]:
         {"label": i + 1, "name": name, "color": tissue(name, i).color}
         for i, name in enumerate(result.tissues)
     ]
-    size = sizes(result.labels, result.tissues, result.spacing)
+    size = sizes(result.labels, result.tissues, result.spacing, result.settings.density)
     return _plain(
         {
             "tissues": tissues,

@@ -44,15 +44,27 @@ class Prior:
     depth: Optional[tuple[tuple[float, ...], ...]] = None
 
     def __post_init__(self) -> None:
-        count = len(self.tissues)
+        names = self.tissues
+        if (
+            isinstance(names, str)
+            or len(set(names)) != len(names)
+            or not all(isinstance(name, str) for name in names)
+        ):
+            raise InvalidInput("The prior's tissues must be a list of different names.")
+        count = len(names)
 
         def row(values: Any, what: str) -> tuple[float, ...]:
-            array = np.asarray(values, dtype=float)
+            try:
+                array = np.asarray(values, dtype=float)
+            except (TypeError, ValueError):
+                array = np.empty(0)
             if array.shape != (count,) or not np.isfinite(array).all():
                 raise InvalidInput(f"The prior's {what} must be {count} finite numbers.")
             return tuple(array.tolist())
 
-        object.__setattr__(self, "tissues", tuple(self.tissues))
+        object.__setattr__(self, "tissues", tuple(names))
+        if not (isinstance(self.means, dict) and isinstance(self.deviations, dict)):
+            raise InvalidInput("The prior's means and deviations must be tables by sequence.")
         if set(self.means) != set(self.deviations) or not self.means:
             raise InvalidInput("The prior needs means and deviations for the same sequences.")
         for what in ("means", "deviations"):
@@ -64,6 +76,8 @@ class Prior:
         if min(self.proportions) <= 0 or abs(sum(self.proportions) - 1) > 1e-3:
             raise InvalidInput("The prior's proportions must be above 0 and sum to 1.")
         if self.depth is not None:
+            if not len(self.depth):
+                raise InvalidInput("The prior's depth profile is empty; give bins or none.")
             bins = tuple(row(values, "depth bins") for values in self.depth)
             if any(min(values) < 0 or abs(sum(values) - 1) > 1e-2 for values in bins):
                 raise InvalidInput("Each depth bin of the prior must hold probabilities.")

@@ -112,8 +112,8 @@ def prepare(
     mask = roi[crop]
     grid = images[(slice(None), *crop)].astype(np.float64)
     _check_intensities(grid, mask, roles)
-    # Outside the region the network may meet NaN, as resampled images have it at their border.
-    grid = np.nan_to_num(grid, nan=0.0, posinf=0.0, neginf=0.0)
+    # Outside the region there may be NaN, as resampled images have it at their border.
+    grid[~np.isfinite(grid)] = np.nan
 
     groups = [[z] for z in range(len(slices))]
     if settings.scope == "volume":
@@ -129,7 +129,7 @@ def prepare(
             centre[b, m], spread[b, m] = _robust_moments(image[inside], role)
             shift[b, m], scale[b, m] = centre[b, m], spread[b, m]
             if settings.normalize == "image":
-                shift[b, m], scale[b, m] = image.mean(), image.std()
+                shift[b, m], scale[b, m] = np.nanmean(image), np.nanstd(image)
             grid[m, group] = (image - shift[b, m]) / scale[b, m]
         members.append(flat[group][inside])
     longest = max(len(member) for member in members)
@@ -138,7 +138,7 @@ def prepare(
     for b, member in enumerate(members):
         index[b, : len(member)], valid[b, : len(member)] = member, True
     return Region(
-        images=grid,
+        images=np.nan_to_num(grid, nan=0.0),
         mask=mask,
         crop=crop,
         spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
@@ -164,7 +164,7 @@ def _check_size(roi: np.ndarray, slices: np.ndarray, settings: Settings) -> None
         )
     if settings.scope == "slice" and counts.min() < needed:
         raise InvalidInput(
-            f"Slice {slices[counts.argmin()]} has only {counts.min()} voxels of the region but "
+            f"Slice {slices[counts.argmin()] + 1} has only {counts.min()} voxels of the region but "
             f"{settings.classes} classes need at least {needed}; remove the slice from the "
             'region, ask for fewer classes or choose scope="volume".'
         )

@@ -60,13 +60,15 @@ class Result:
     means : ndarray of float64, shape ``(B, K, M)``
         In input intensity units.
     covariances : ndarray of float64, shape ``(B, K, M, M)``
-        In squared input intensity units.
+        In squared input intensity units. With Student-t components the scale matrices: their
+        covariances are ν / (ν − 2) times as large.
     proportions : ndarray of float64, shape ``(B, K)``
-        Mean proportion of each tissue in the region of each mixture.
+        Mean responsibility of each tissue in the region of each mixture.
     slices : tuple of tuple of int
         Which slices (first spatial index) each mixture covers.
     history : tuple of float
-        The mean NLL per voxel after each iteration, in normalised intensity units.
+        The mean NLL per voxel after each iteration, in normalised intensity units; of several
+        restarts, of the one that is best on the whole.
     converged : bool
         Whether every mixture met the tolerance before the iteration limit; a trained network makes
         as many steps as were asked for, and always has.

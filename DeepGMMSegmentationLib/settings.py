@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import numbers
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -25,19 +26,19 @@ CHOICES = {
 RANGES = {
     "classes": (2, 8),
     "restarts": (1, 100),
-    "tolerance": (0.0, math.inf),
+    "tolerance": (0.0, 1e6),
     "min_iterations": (1, 100_000),
     "max_iterations": (1, 100_000),
-    "variance_floor": (0.0, 1.0),
+    "variance_floor": (1e-9, 1.0),
     "seed": (0, 2**31 - 1),
     "prior_weight": (0.0, 1.0),
-    "mean_penalty": (0.0, math.inf),
+    "mean_penalty": (0.0, 1e6),
     "smoothing": (0.0, 1000.0),
     "anatomy": (0.0, 10.0),
-    "degrees_of_freedom": (1.0, math.inf),
+    "degrees_of_freedom": (1.0, 1e6),
     "learning_rate": (1e-8, 10.0),
     "weight_decay": (0.0, 10.0),
-    "gradient_clip": (1e-6, math.inf),
+    "gradient_clip": (1e-6, 1e9),
     "filters": (1, 256),
     "depth": (1, 6),
     "margin": (0.0, 1000.0),
@@ -62,10 +63,12 @@ def check_fields(
         value = getattr(record, name)
         if value is None and getattr(type(record), name) is None:
             continue
-        wanted = int if isinstance(least, int) else (int, float)
+        whole = isinstance(least, int)
+        wanted = numbers.Integral if whole else numbers.Real
         if isinstance(value, bool) or not isinstance(value, wanted) or not least <= value <= most:
-            kind = "a whole number" if wanted is int else "a number"
+            kind = "a whole number" if whole else "a number"
             raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
+        object.__setattr__(record, name, int(value) if whole else float(value))
 
 
 @dataclass(frozen=True)
@@ -190,11 +193,12 @@ class Settings:
                 raise InvalidInput("means holds NaN or infinity; give finite intensities.")
         if (self.start == "means") != (self.means is not None):
             raise InvalidInput('start="means" and means go together; give both or neither.')
-
         if self.means is not None and self.deep:
             raise InvalidInput("The deep methods begin at a random network; leave means out.")
 
     def _check_prior(self) -> None:
+        if self.prior is not None and not isinstance(self.prior, Prior):
+            raise InvalidInput("prior must be a Prior; make one with Prior.from_dict.")
         if self.prior is None:
             users = ("prior_weight", "mean_penalty", "anatomy")
             needing = [name for name in users if getattr(self, name) > 0]
@@ -207,6 +211,8 @@ class Settings:
                 f"The prior has {len(self.prior.tissues)} tissues but classes is {self.classes}; "
                 "make them equal."
             )
+        elif self.anatomy > 0 and self.prior.depth is None:
+            raise InvalidInput("anatomy needs a prior with a depth profile; set anatomy to 0.")
         elif self.anatomy > 0 and self.prior.depth is None:
             raise InvalidInput("anatomy needs a prior with a depth profile; set it to 0.")
 
@@ -290,9 +296,9 @@ class Settings:
 
         SVGMM with Student-t components, started from the shipped prior and drawn to it, with
         proportions that are smooth and follow the depth in the wall. With a deep `method` the
-        network's mixture has the same, and stops before it drifts away from the tissues. LGE
-        alone has no contrast between edema and healthy myocardium, so that edema is no tissue of
-        its own then.
+        network's mixture has the same, and stops before it drifts away from the tissues. LGE or
+        bSSFP alone have no contrast between edema and healthy myocardium, so that edema is no
+        tissue of its own then.
 
         Parameters
         ----------
@@ -308,12 +314,15 @@ class Settings:
         InvalidInput
             If no sequence is one that the prior knows, or an override is out of its range.
         """
-        prior = Prior.infarct(edema=set(roles) != {"LGE"}, no_reflow=no_reflow)
-        if not set(roles) & set(prior.means):
+        if isinstance(roles, str):
+            raise InvalidInput(f"The sequences are the text {roles!r}; give a list of names.")
+        known = set(roles) & set(Prior.infarct().means)
+        if not known:
             raise InvalidInput(
                 f"The sequences are {', '.join(roles)}; the infarct preset needs at least one of "
-                f"{', '.join(prior.means)}."
+                f"{', '.join(Prior.infarct().means)}."
             )
+        prior = Prior.infarct(edema="T2" in known or len(known) > 1, no_reflow=no_reflow)
         values: dict[str, Any] = {
             "method": "SVGMM",
             "classes": len(prior.tissues),

@@ -24,6 +24,8 @@ from .trained import AtPixel, TrainedNetwork
 
 # The logarithm of the proportion that a voxel with a stroke of truth gives to other classes.
 IMPOSSIBLE = -1e4
+# How much more than the prior a stroke counts where a start is brought into order.
+STROKES_COUNT = 1e6
 
 Report = Callable[[str, int, int, float], None]
 
@@ -60,6 +62,9 @@ class Solver:
         self.tissue_means, self.tissue_deviations = self._tissues(roles)
         self.depth = torch.from_numpy(spatial.depth(region.mask, region.spacing))[:, None]
         self.strokes = self._strokes(seeds)
+        painted = () if self.strokes is None else self.strokes.unique().tolist()
+        # The classes that were painted, and so have their number from the start.
+        self.painted = [k for k in painted if k >= 0]
         self.observations = Observations(
             region.gather(self.images),
             region.valid.to(device),
@@ -78,7 +83,8 @@ class Solver:
     def _tissues(self, roles: Sequence[str]) -> tuple[Optional[np.ndarray], Optional[np.ndarray]]:
         """Return the prior's means and deviations in the mixtures' units, each ``(B, K, M)``.
 
-        A sequence that the prior does not know gets the region's own mean and deviation.
+        A sequence that the prior does not know gets the region's own mean and deviation. With
+        Student-t components the deviations are taken for their scales.
         """
         prior = self.settings.prior
         if prior is None:
@@ -227,20 +233,19 @@ class Solver:
             ]
             given = torch.from_numpy(given).to(self.device)
         mixture = start_mixture(self.observations, given, settings, seed)
-        if self.strokes is None or settings.start == "means":
-            return mixture
-        return self._in_order_of_strokes(mixture)
+        return mixture if settings.start == "means" else self._in_order(mixture)
 
-    def _in_order_of_strokes(self, mixture: Mixture) -> Mixture:
-        """Return the mixture, each painted class the component nearest to what was painted."""
+    def _in_order(self, mixture: Mixture) -> Mixture:
+        """Return the mixture, its components in the order of the strokes first, then the prior."""
         means = mixture.means.cpu().numpy()
         mixtures, classes, _ = means.shape
         costs = np.zeros((mixtures, classes, classes))
+        if self.tissue_means is not None:
+            costs = naming.assignment_costs(means, self.tissue_means, self.tissue_deviations)
         intensities = self.observations.intensities.movedim(1, 2)
-        for k in range(classes):
-            painted = intensities[self.strokes == k]
-            if len(painted):
-                costs[:, k] = ((means - painted.mean(0).cpu().numpy()) ** 2).sum(-1)
+        for k in self.painted:
+            seen = intensities[self.strokes == k].mean(0).cpu().numpy()
+            costs[:, k] = STROKES_COUNT * ((means - seen) ** 2).sum(-1)
         order = torch.from_numpy(naming.best_order(costs)).to(self.device)
         rows = torch.arange(mixtures, device=self.device)[:, None]
         return Mixture(*(value[rows, order] for value in vars(mixture).values()))
@@ -250,7 +255,8 @@ class Solver:
         penalty = means.new_zeros(())
         if self.settings.mean_penalty > 0:
             target = torch.from_numpy(self.tissue_means).to(means)
-            away = ((means - target) ** 2).sum((1, 2)).mean()
+            known = [m for m, role in enumerate(self.roles) if role in self.settings.prior.means]
+            away = ((means - target)[..., known] ** 2).sum((1, 2)).mean()
             penalty = self.settings.mean_penalty * away
         if self.regularizer is not None:
             penalty = penalty + self.regularizer(proportions, means, covariances)

@@ -30,9 +30,12 @@ def smoother(region: Region, millimetres: float, along_slices: bool) -> Callable
     callable
         From ``(B, K, N)`` to ``(B, K, N)``.
     """
+    _, height, width = region.mask.shape
+    # The slices of the region need not be neighbours.
+    positions = region.crop[0], np.arange(height), np.arange(width)
     kernels = [
-        _gaussian_matrix(size, millimetres / step)
-        for size, step in zip(region.mask.shape, region.spacing)
+        _gaussian_matrix(position * step, millimetres)
+        for position, step in zip(positions, region.spacing)
     ]
     if not along_slices:
         kernels[0] = torch.eye(len(kernels[0]), dtype=torch.float64)
@@ -48,10 +51,10 @@ def smoother(region: Region, millimetres: float, along_slices: bool) -> Callable
     return smooth
 
 
-def _gaussian_matrix(size: int, deviation: float) -> Tensor:
-    """Return the weights ``(size, size)`` of a Gaussian window along one axis."""
-    position = torch.arange(size, dtype=torch.float64)
-    return torch.exp(-0.5 * ((position[:, None] - position) / deviation) ** 2)
+def _gaussian_matrix(positions: np.ndarray, deviation: float) -> Tensor:
+    """Return the weights ``(n, n)`` of a Gaussian window between n positions on one axis."""
+    away = torch.from_numpy(positions[:, None] - positions) / deviation
+    return torch.exp(-0.5 * away**2)
 
 
 def _apply(kernels: list[Tensor], grid: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ def test_every_method_finds_clear_tissues(method, scope):
     assert result.tissues == ("Class 1", "Class 2", "Class 3")
     assert result.naming is None
     assert len(result.history) == result.iterations
-    assert len(result.agreement) == 3
+    assert min(result.agreement) > 0.9
     assert result.roles == ("LGE", "T2")
     assert result.device == "cpu"
 
@@ -153,9 +153,10 @@ def test_progress_comes_once_per_iteration_and_rises(method):
     assert fractions == sorted(fractions)
     assert 0 < fractions[0] <= fractions[-1] <= 1
     assert {event.limit for event in events} == {6}
-    assert [event.nll for event in events[-result.iterations :]] != []
-    assert events[0].iteration == 1
-    assert max(event.iteration for event in events) >= result.iterations
+    starts = [i for i, event in enumerate(events) if event.iteration == 1]
+    runs = [events[begin:end] for begin, end in zip(starts, [*starts[1:], None])]
+    assert len(runs) == 2
+    assert list(result.history) in [[event.nll for event in run] for run in runs]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -266,7 +267,7 @@ def test_bad_images_and_regions_are_refused():
     few = np.zeros(truth.shape, bool)
     few[1, 20, 10:20] = True
     bad("at least 30", roi=few)
-    bad("Slice 1 has only 10", roi=few, chosen=Settings(method="GMM", classes=3, scope="slice"))
+    bad("Slice 2 has only 10", roi=few, chosen=Settings(method="GMM", classes=3, scope="slice"))
     hole = images.copy()
     hole[1, 1, 20, 20] = np.nan
     bad("T2 holds NaN", images=hole, roles=("LGE", "T2"))
@@ -325,3 +326,58 @@ def test_any_shape_dtype_stride_and_mask_gives_a_segmentation_or_a_plain_refusal
     np.testing.assert_array_equal(result.labels > 0, roi)
     np.testing.assert_allclose(result.probabilities.sum(0)[roi], 1, atol=1e-4)
     assert np.isfinite(result.means).all()
+
+
+def test_a_class_that_was_painted_keeps_its_number_and_the_others_are_named():
+    sample = heart(4)
+    seeds = np.zeros_like(sample.labels)
+    seeds[:, ::2, ::2][sample.labels[:, ::2, ::2] == 4] = 4
+    preset = Settings.infarct(sample.roles, start="kmeans")
+    options = {"spacing": sample.spacing, "roles": sample.roles}
+    result = segment(sample.images, sample.roi, preset, seeds=seeds, **options)
+    assert (result.labels[seeds == 4] == 4).all()
+    assert dice(result.labels, sample.labels, 4).mean() > 0.7
+
+
+def test_strokes_of_nothing_change_nothing():
+    images, truth = rings()
+    chosen = Settings(method="GMM", classes=3)
+    plain = segment(images, truth > 0, chosen)
+    empty = segment(images, truth > 0, chosen, seeds=np.zeros_like(truth))
+    np.testing.assert_array_equal(plain.labels, empty.labels)
+
+
+def test_nan_at_the_border_leaves_the_network_what_it_saw():
+    images, truth = rings()
+    images += 3000
+    chosen = Settings(method="deepSVG", classes=3, **QUICK)
+    whole = segment(images, truth > 0, chosen)
+    border = images.copy()
+    border[..., :2] = np.nan
+    cut = segment(border, truth > 0, chosen)
+    assert (whole.labels == cut.labels)[truth > 0].mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("roles", "edema"),
+    [
+        (("LGE",), False),
+        (("bSSFP",), False),
+        (("LGE", "T1 map"), False),
+        (("T2",), True),
+        (("LGE", "bSSFP"), True),
+    ],
+)
+def test_edema_is_a_tissue_only_where_a_sequence_may_show_it(roles, edema):
+    assert ("edema" in Settings.infarct(roles).prior.tissues) == edema
+
+
+def test_what_no_method_would_heed_is_refused():
+    bad("one value per sequence", chosen=Settings(
+        method="GMM", classes=3, start="means", means=((1,), (2,), (3,))
+    ))  # fmt: skip
+    bad("leave it out", regularizer=lambda *a: 0)
+    bad("list of names", roles="T2")
+    bad("spacing", spacing=5)
+    with pytest.raises(InvalidInput, match="list of names"):
+        Settings.infarct("LGE")
