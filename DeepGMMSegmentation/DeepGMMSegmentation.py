@@ -65,6 +65,13 @@ def onStartupCompleted() -> None:
     sampledata.registerSampleData(RESOURCES / "Icons")
 
 
+def savePath() -> str:
+    """Ask where the report is to go, and return that, or an empty text."""
+    return qt.QFileDialog.getSaveFileName(
+        slicer.util.mainWindow(), _("Save report"), "report.html", _("Report (*.html)")
+    )
+
+
 class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel. It wires widgets, parameters and logic; what they do lies in DeepGMMSlicer."""
 
@@ -185,7 +192,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             widget.enabled = fitted
         self.ui.methodSelector.enabled = fitted
         self.ui.refineSpinBox.enabled = not fitted
-        self.ui.methodDescription.text = texts.methodDescription(fitted and node.method)
+        self.ui.methodDescription.text = texts.methodDescription(node.method if fitted else "")
         self.ui.estimateButton.enabled = node.labelled is not None
         self.findings.show(node.output)
         differing = choices.differingVolumes(node)
@@ -352,9 +359,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def onReport(self, checked: bool = False) -> None:
         """Ask for a file, and write the report."""
         node = self._parameterNode
-        path = qt.QFileDialog.getSaveFileName(
-            self.parent, _("Save report"), "report.html", _("Report (*.html)")
-        )
+        path = savePath()
         if path:
             with slicer.util.tryWithErrorDisplay(_("No report was saved."), waitCursor=True):
                 dependencies.ensure()

@@ -52,9 +52,9 @@ def recordOf(node: Any) -> dict[str, Any]:
 
 def record(result: Result, measures: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept as text: all but the voxels, as in the command line's result.json."""
-    from DeepGMMSegmentationLib.outputs import record as allButVoxels
+    from DeepGMMSegmentationLib import outputs
 
-    values = {**allButVoxels(result), "measures": measures}
+    values = {**outputs.record(result), "measures": measures}
     values["versions"]["slicer"] = slicer.app.applicationVersion
     values["versions"]["DeepGMMSegmentation"] = DeepGMMSegmentationLib.__version__
     return values
@@ -86,6 +86,8 @@ def imagesOf(node: Any) -> Optional[np.ndarray]:
     volumes = [
         node.GetNthNodeReference(IMAGE, m) for m in range(node.GetNumberOfNodeReferences(IMAGE))
     ]
+    if len(volumes) < len(recordOf(node)["roles"]):
+        return None
     size = node.GetNodeReference(PROBABILITIES).GetImageData().GetDimensions()
     for volume in volumes:
         image = volume and volume.GetImageData()

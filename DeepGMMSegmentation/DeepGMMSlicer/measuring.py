@@ -96,7 +96,9 @@ def measure(result: Result, images: Optional[np.ndarray], marked: Marks, case: s
     return summary.measure(result, images, case=case, **vars(marked))
 
 
-def writeReport(node: Any, path: Path, rvInsertion: Any = None, remote: Any = None) -> None:
+def writeReport(
+    node: Any, path: Path, rvInsertion: Any = None, remote: Any = None
+) -> tuple[Path, Path]:
     """Write the report of a segmentation as it is now: an HTML file, and a CSV file beside it.
 
     Raises
@@ -119,5 +121,7 @@ def writeReport(node: Any, path: Path, rvInsertion: Any = None, remote: Any = No
     marked = marks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
     measures = measure(result, images, marked, case=path.stem)
     page = html(measures, result, images, marked.reference.GetDirection())
-    write_bytes(path.with_suffix(".csv"), case_csv(measures.to_dict()).encode())
+    table = path.with_suffix(".csv")
+    write_bytes(table, case_csv(measures.to_dict()).encode())
     write_bytes(path, page.encode())
+    return path, table

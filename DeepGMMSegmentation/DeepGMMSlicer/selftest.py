@@ -23,6 +23,7 @@ from .fit import recordOf
 from .images import checkVolumes
 from .parameters import UNNAMED
 from .region import regionArray
+from .selftest_result import ResultTests
 
 
 def segmentsOf(node: Any) -> list[Any]:
@@ -33,7 +34,7 @@ def segmentsOf(node: Any) -> list[Any]:
     return [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
 
 
-class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
+class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
     """What a user does, done by a machine: in Slicer's Reload and Test, by CTest or by pytest."""
 
     def setUp(self) -> None:
@@ -157,6 +158,9 @@ class DeepGMMSegmentationTest(ScriptedLoadableModuleTest):
         self.assertEqual(segmentsOf(node.output)[0].GetName(), "mud")
         self.assertEqual(recordOf(node.output), record)
         self.assertEqual(len(outputs.ownedNodes(node.output, [CHART])), 4)
+        measures = self.logic.recompute(node.output)
+        self.assertEqual(measures["sizes"], record["measures"]["sizes"])
+        self.assertEqual(measures["volumes"], record["measures"]["volumes"])
 
     def test_PanelAppliesWhatIsChosen(self) -> None:
         """Images picked by name, a method chosen, Apply clicked: a result, and the panel ready."""

@@ -2,7 +2,9 @@
 
 # ruff: noqa: PT009, PT027  (Slicer runs these by unittest)
 import sys
+import tempfile
 import unittest
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -35,6 +37,10 @@ class PanelTest(unittest.TestCase):
     @property
     def panel(self):
         return self.representation.self()
+
+    @property
+    def module(self):
+        return sys.modules[type(self.panel).__module__]
 
     @property
     def ui(self):
@@ -216,6 +222,68 @@ class PanelTest(unittest.TestCase):
                     self.assertTrue(np.isfinite(vtk.util.numpy_support.vtk_to_numpy(values)).all())
         self.assertIn("GMM", self.ui.statusLabel.text)
         self.assertIn("method: GMM", self.ui.logEdit.toPlainText())
+
+    # After a run
+
+    def test_buttons_of_the_result_wait_for_one(self):
+        buttons = [self.ui.recomputeButton, self.ui.copyButton, self.ui.reportButton]
+        self.assertFalse(any(button.enabled for button in buttons))
+        self.node.output = self.truth  # a segmentation, but no result
+        self.assertFalse(any(button.enabled for button in buttons))
+        self.node.output = None
+        self.ui.applyButton.click()
+        self.assertTrue(all(button.enabled for button in buttons))
+
+    def test_findings_and_bulls_eye_are_shown_and_follow_a_recomputation(self):
+        self.assertTrue(self.ui.findingsLabel.isHidden())
+        self.node.max_iterations = 4
+        self.ui.applyButton.click()
+        self.assertIn("Infarct: ", self.ui.findingsLabel.text)
+        self.assertIn("Warning: The fit had not converged", self.ui.findingsLabel.text)
+        self.assertIn("Warning: The fit had not converged", self.ui.logEdit.toPlainText())
+        picture, said = self.ui.bullseyeLabel.pixmap, self.ui.findingsLabel.text
+        self.assertGreater(picture.width(), 300)
+        pixels = picture.toImage()
+        self.node.output.GetSegmentation().GetNthSegment(3).RemoveAllRepresentations()
+        self.ui.recomputeButton.click()
+        self.assertNotEqual(self.ui.findingsLabel.text, said)
+        self.assertIn("Infarct: 0.0 g", self.ui.findingsLabel.text)
+        self.assertNotEqual(self.ui.bullseyeLabel.pixmap.toImage(), pixels)
+        self.assertIn("Recomputed", self.ui.statusLabel.text)
+        self.node.output = None
+        self.assertTrue(self.ui.bullseyeLabel.isHidden())
+
+    def test_copied_table_can_be_pasted(self):
+        self.ui.applyButton.click()
+        self.ui.copyButton.click()
+        lines = [line.split("\t") for line in qt.QApplication.clipboard().text().splitlines()]
+        self.assertEqual(lines[0][:3], ["Tissue", "Voxels", "Volume [mL]"])
+        self.assertEqual({len(line) for line in lines}, {len(lines[0])})
+        scar = regionArray(self.node.output, "scar", self.volumes[0]).sum()
+        self.assertIn(["scar", str(scar)], [line[:2] for line in lines])
+
+    def test_report_goes_where_the_user_says(self):
+        self.ui.applyButton.click()
+        with tempfile.TemporaryDirectory() as folder:
+            for path in ("", str(Path(folder) / "heart.html")):
+                with mock.patch.object(self.module, "savePath", return_value=path):
+                    self.ui.reportButton.click()
+            names = sorted(each.name for each in Path(folder).iterdir())
+        self.assertEqual(names, ["heart.csv", "heart.html"])
+        self.assertIn("heart.html", self.ui.statusLabel.text)
+
+    def test_placing_the_insertion_begins_anew(self):
+        self.ui.placeButton.click()
+        self.assertEqual(self.insertion.GetNumberOfControlPoints(), 0)
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.Place)
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+        self.failing(self.ui.applyButton.click)
+        self.assertIn("RV insertion has no point", self.ui.statusLabel.text)
+        slicer.mrmlScene.RemoveNode(self.insertion)
+        self.ui.placeButton.click()
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+        self.assertEqual(self.node.rvInsertion.GetName(), "RV insertion")
 
     # The ends of a run
 

@@ -52,6 +52,27 @@ assert ui.applyButton.enabled, ui.applyButton.toolTip
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
+def test_a_run_needs_no_reader_of_network_files():
+    code = """
+import sys
+sys.modules["safetensors"] = None
+from DeepGMMSegmentationLib import Settings, segment
+from DeepGMMSegmentationLib.sample import heart
+sample = heart()
+segment(sample.images, sample.roi, Settings(method="GMM", max_iterations=1))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=ROOT)
+
+
+def test_reader_of_network_files_is_wanted_for_a_network_only(monkeypatch):
+    installed = dependencies.installed
+    monkeypatch.setattr(
+        dependencies, "installed", lambda name: "" if name == "safetensors" else installed(name)
+    )
+    assert dependencies.missing() == []
+    assert dependencies.missing(network=True) == ["safetensors"]
+
+
 @pytest.fixture
 def panel():
     slicer.mrmlScene.Clear()
