@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from .chords import Chords, Ventricle, chords, ventricle
 from .errors import InvalidInput

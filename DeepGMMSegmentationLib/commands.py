@@ -236,7 +236,7 @@ def _of_a_cohort(args: argparse.Namespace) -> bool:
 def demo(args: argparse.Namespace) -> None:
     """Run ``deepgmm demo``."""
     import numpy as np
-    import SimpleITK as sitk  # noqa: N813
+    import SimpleITK as sitk
 
     from .cohort import CaseFiles
     from .files import write_image

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from .case import segment
 from .cohort import CaseFiles, read_named_labels

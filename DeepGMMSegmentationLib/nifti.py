@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 FLOATS = {"16": "f4", "64": "f8"}  # the header's data types that hold NaN
 

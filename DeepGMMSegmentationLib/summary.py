@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from .aha import Aha, aha, insertion_index
 from .checks import warnings

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
 

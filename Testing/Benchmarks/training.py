@@ -17,7 +17,7 @@ import platform
 import time
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 import torch
 
 from DeepGMMSegmentationLib import Settings, segment

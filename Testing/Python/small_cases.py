@@ -3,7 +3,7 @@
 import csv
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import Settings
 from DeepGMMSegmentationLib.cohort import Case

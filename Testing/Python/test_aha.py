@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import InvalidInput
 from DeepGMMSegmentationLib.aha import NAMES, aha, insertion_index

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import Settings
 from DeepGMMSegmentationLib.alignment import best_shift

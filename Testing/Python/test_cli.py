@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib import InvalidInput, Settings

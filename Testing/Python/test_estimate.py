@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 from small_cases import PRIOR, ROLES, TISSUES, small_case, small_cases, write_cases
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment

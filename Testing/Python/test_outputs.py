@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 from scipy import stats
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment

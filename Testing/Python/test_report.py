@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 from test_checks import truth
 
 from DeepGMMSegmentationLib import InvalidInput, Settings

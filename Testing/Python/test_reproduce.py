@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 from scipy.stats import multivariate_normal
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
