@@ -87,11 +87,21 @@ class SelectedSegment(_Connector):
 
 @parameterNodeGuiConnector
 class ChosenFile(_Connector):
-    """The path of a file, or an empty text; Slicer's own connector would make that a dot."""
+    """The path of a file, or an empty text.
+
+    Slicer's own connector would make that a dot, and the widget's own signal leaves out what its
+    filters do not match, so that nobody could empty it.
+    """
 
     widgetType = ctk.ctkPathLineEdit
     datatype = str
-    signal = "currentPathChanged(QString)"
+    signal = "editTextChanged(QString)"
+
+    def _connect(self) -> None:
+        self._widget.comboBox().connect(self.signal, self.changed)
+
+    def _disconnect(self) -> None:
+        self._widget.comboBox().disconnect(self.signal, self.changed)
 
     def read(self) -> str:
         """Return the path."""

@@ -63,15 +63,19 @@ class ctkColorPickerButton(qt.QPushButton):
 
 
 @stand_in(ctk)
-class ctkPathLineEdit(qt.QLineEdit):
-    currentPathChanged = Signal(str)
+class ctkPathLineEdit(qt.QComboBox):
     filters = flag("filters", 0)
     nameFilters = flag("nameFilters", [])
-    currentPath = Property(str, lambda self: self.text, lambda self, path: self.setText(path))
+    currentPath = Property(
+        str, lambda self: self.currentText, lambda self, path: self.setEditText(path)
+    )
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self.textChanged.connect(self.currentPathChanged)
+        self.setEditable(True)
+
+    def comboBox(self):
+        return self
 
 
 @stand_in(slicer)
