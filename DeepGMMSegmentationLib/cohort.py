@@ -14,6 +14,7 @@ import SimpleITK as sitk
 
 from .errors import InvalidInput
 from .files import PathLike, read_images, read_labels, read_roi, segments
+from .roles import stem
 
 # Columns that are no sequence; every other column is one and its header is its role.
 COLUMNS = ("case", "roi", "truth", "segment")
@@ -175,7 +176,7 @@ def _case(cells: dict[str, str], folder: Path, where: str) -> CaseFiles:
         missing = "image" if not images else "roi"
         raise InvalidInput(f"{where} has no {missing}; fill in the cell or remove the row.")
     first = next(iter(images.values()))
-    name = cells.get("case") or re.sub(r"\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)$", "", first.name)
+    name = cells.get("case") or stem(first)
     if name.startswith(".") or re.search(r'[<>:"/\\|?*\x00-\x1f]', name):
         raise InvalidInput(
             f"{where} names the case {name!r}, which cannot be a folder's name; use letters, "

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,6 +187,7 @@ def _shown(files: Sequence[CaseFiles], first: bool = True) -> Iterable[CaseFiles
 def _log(table: Path, folder: Optional[str]) -> Iterator[Callable[[History], None]]:
     """Write the losses as a table and, where a folder is given, for TensorBoard."""
     from .atomic import write_bytes
+    from .tables import csv_text
 
     writer = None
     if folder:
@@ -201,11 +200,8 @@ def _log(table: Path, folder: Optional[str]) -> Iterator[Callable[[History], Non
         writer = SummaryWriter(folder)
 
     def log(history: History) -> None:
-        text = io.StringIO()
-        rows = csv.DictWriter(text, history[-1], lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(history)
-        write_bytes(table, text.getvalue().encode())
+        rows = [list(history[-1]), *(row.values() for row in history)]
+        write_bytes(table, csv_text(rows).encode())
         if writer is not None:
             for name, value in history[-1].items():
                 writer.add_scalar(name, value, history[-1]["epoch"])

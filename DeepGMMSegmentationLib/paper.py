@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .myops import TISSUES
+from .tables import csv_text
 
 # Mean Dice over the four tissues on MyoPS 2020 (arXiv:2404.12252), where the paper has the method.
 FIGURES = {
@@ -63,7 +62,7 @@ def score_csv(scores: Iterable[Score]) -> str:
         + [f"{value:.6g}" for value in (*s.dice, np.mean(s.dice), s.nll, s.seconds)]
         for s in scores
     ]
-    return _csv([head, *rows])
+    return csv_text([head, *rows])
 
 
 def table_csv(scores: Sequence[Score], table: int) -> str:
@@ -75,7 +74,7 @@ def table_csv(scores: Sequence[Score], table: int) -> str:
         + [f"{number:.6g}" for pair in zip(*_moments(values)) for number in pair]
         for method, rule, values in _groups(scores, table)
     ]
-    return _csv([["method", "rule", "paper_mean", "slices", *pairs], *rows])
+    return csv_text([["method", "rule", "paper_mean", "slices", *pairs], *rows])
 
 
 def table_text(scores: Sequence[Score], table: int) -> str:
@@ -121,9 +120,3 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(values) == 1:
         return values[0], np.full(values.shape[1], np.nan)
     return values.mean(axis=0), values.std(axis=0, ddof=1)
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

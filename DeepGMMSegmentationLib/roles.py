@@ -26,6 +26,11 @@ def role(name: str) -> Optional[str]:
     return None
 
 
+def stem(path: Union[str, Path]) -> str:
+    """Return an image file's name without its folder and its ending."""
+    return re.sub(r"\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)$", "", Path(path).name)
+
+
 def file_roles(paths: Sequence[Union[str, Path]]) -> tuple[str, ...]:
     """Return a role per image file, or else the file's name without its ending.
 
@@ -34,7 +39,7 @@ def file_roles(paths: Sequence[Union[str, Path]]) -> tuple[str, ...]:
     InvalidInput
         If two images would get the same.
     """
-    names = [re.sub(r"\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)$", "", Path(path).name) for path in paths]
+    names = [stem(path) for path in paths]
     roles = tuple(role(name) or name for name in names)
     for each in roles:
         if roles.count(each) > 1:

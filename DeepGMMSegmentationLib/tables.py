@@ -69,7 +69,7 @@ def case_csv(record: Mapping[str, Any]) -> str:
         (record["case"], row.section, row.item, row.quantity, row.unit, _text(row.value))
         for row in rows(record)
     ]
-    return _csv([("case", "section", "item", "quantity", "unit", "value"), *table])
+    return csv_text([("case", "section", "item", "quantity", "unit", "value"), *table])
 
 
 def cohort_csv(records: Iterable[Mapping[str, Any]]) -> str:
@@ -89,7 +89,7 @@ def cohort_csv(records: Iterable[Mapping[str, Any]]) -> str:
         figures["warnings"] = str(len(record["warnings"]))
         lines.append(figures)
     columns = list(dict.fromkeys(column for line in lines for column in line))
-    return _csv([columns, *[[line.get(c, "") for c in columns] for line in lines]])
+    return csv_text([columns, *[[line.get(c, "") for c in columns] for line in lines]])
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
@@ -137,7 +137,8 @@ def _text(value: Value) -> str:
     return "" if value is None else str(value)
 
 
-def _csv(lines: Iterable[Iterable[str]]) -> str:
+def csv_text(lines: Iterable[Iterable[object]]) -> str:
+    """Return rows of cells as the text of a CSV file."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue()

@@ -11,11 +11,11 @@ tissues at the best matching of the unnamed classes.
 from __future__ import annotations
 
 import argparse
-import csv
 import platform
 
 import numpy as np
 import torch
+from table import write_csv
 from torch.utils.flop_counter import FlopCounterMode
 
 from DeepGMMSegmentationLib import Settings, segment
@@ -77,10 +77,7 @@ def main() -> None:
             found = run(settings, images, labels, (1.4, 1.4))
             rows.append({"seed": seed, "settings": name, **found})
             print({key: round(v, 3) if isinstance(v, float) else v for key, v in rows[-1].items()})
-    with open(arguments.out, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(arguments.out, rows)
     means = {
         name: {
             key: np.mean([row[key] for row in rows if row["settings"] == name])

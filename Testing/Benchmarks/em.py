@@ -9,7 +9,6 @@ the fit alone. Both compute in float64.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import platform
 import resource
@@ -17,6 +16,8 @@ import subprocess
 import sys
 import time
 import warnings
+
+from table import write_csv
 
 SEQUENCES, CLASSES, ITERATIONS = 3, 4, 20
 
@@ -126,10 +127,7 @@ def main() -> None:
             }
             print(row, flush=True)
             rows.append(row)
-    with open(arguments.out, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(arguments.out, rows)
 
 
 if __name__ == "__main__":

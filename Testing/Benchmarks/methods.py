@@ -10,11 +10,11 @@ healthy myocardium in the truth too.
 from __future__ import annotations
 
 import argparse
-import csv
 import platform
 
 import numpy as np
 import torch
+from table import write_csv
 
 from DeepGMMSegmentationLib import Settings, segment
 from DeepGMMSegmentationLib.measures import dice, match
@@ -72,10 +72,7 @@ def main() -> None:
         }
         rows.append({key: v if key == "method" else round(float(v), 3) for key, v in row.items()})
         print(rows[-1], flush=True)
-    with open(arguments.out, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(arguments.out, rows)
 
 
 if __name__ == "__main__":

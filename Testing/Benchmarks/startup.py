@@ -6,12 +6,13 @@ python Testing/Benchmarks/startup.py --out startup.csv
 from __future__ import annotations
 
 import argparse
-import csv
 import platform
 import statistics
 import subprocess
 import sys
 import time
+
+from table import write_csv
 
 COMMANDS = {
     "python alone": ["-c", "pass"],
@@ -38,10 +39,7 @@ def main() -> None:
             seconds.append(time.perf_counter() - began)
         rows.append({"command": name, "median_s": round(statistics.median(seconds[1:]), 3)})
         print(rows[-1])
-    with open(arguments.out, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(arguments.out, rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ slice, so that it is highest ("permuted"). These hearts are synthetic, not patie
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import os
 import platform
@@ -19,6 +18,7 @@ import time
 import numpy as np
 import SimpleITK as sitk
 import torch
+from table import write_csv
 
 from DeepGMMSegmentationLib import Settings, segment
 from DeepGMMSegmentationLib.cohort import Case
@@ -134,10 +134,7 @@ def main() -> None:
         for refine in (0, 10):
             name = f"{method}, refined by {refine} steps" if refine else method
             add(name, seconds, len(history), scores(unseen, None, network=network, refine=refine))
-    with open(arguments.out, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(arguments.out, rows)
 
 
 if __name__ == "__main__":
