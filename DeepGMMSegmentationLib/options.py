@@ -84,7 +84,7 @@ def chosen_settings(args: argparse.Namespace, base: Optional[Settings] = None) -
 
 
 def infarct_preset(
-    args: argparse.Namespace, roles: tuple[str, ...], method: str = "SVGMM"
+    args: argparse.Namespace, roles: tuple[str, ...], method: str = "SVGMM", **overrides: Any
 ) -> Optional[Settings]:
     """Return the infarct preset of a method, unless the options name another or other settings."""
     if args.settings or args.paper:
@@ -93,6 +93,7 @@ def infarct_preset(
         roles,
         method=getattr(args, "method", method),
         no_reflow=getattr(args, "no_reflow", False),
+        **overrides,
     )
 
 

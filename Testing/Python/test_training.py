@@ -18,11 +18,12 @@ from scipy.stats import multivariate_normal
 from small_cases import PRIOR, ROLES, TISSUES, small_case, small_cases, small_settings, write_cases
 from torch import nn
 
-from DeepGMMSegmentationLib import Cancelled, InvalidInput, segment
+from DeepGMMSegmentationLib import Cancelled, InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.__main__ import main
 from DeepGMMSegmentationLib.augmentation import Augmented
 from DeepGMMSegmentationLib.examples import Example, make_example
 from DeepGMMSegmentationLib.measures import dice
+from DeepGMMSegmentationLib.trained import TrainedNetwork
 from DeepGMMSegmentationLib.training import train
 from DeepGMMSegmentationLib.training_settings import Training
 
@@ -369,6 +370,10 @@ def test_the_command_trains_with_a_prior_of_its_own(tmp_path, capsys):
     command = ["train", table, "--out", out, "--prior", prior, "--epochs", 1, "--filters", 4]
     assert main(list(map(str, command))) == 0
     assert "Trained on 2 cases" in capsys.readouterr().out
+    chosen = TrainedNetwork.load(out).settings
+    assert chosen == Settings.infarct(
+        ROLES, method="deepSVG", prior=PRIOR, classes=3, filters=4, depth=3
+    )
     assert main(list(map(str, command))) == 2
     assert "n.safetensors exists" in capsys.readouterr().err
     assert main([*map(str, command), "--force"]) == 0
