@@ -160,7 +160,7 @@ class Settings:
     prior: Optional[Prior] = None
     prior_weight: float = 0.0
     mean_penalty: float = 0.0
-    smoothing: float = 0.0
+    smoothing: float = 1.75
     anatomy: float = 0.0
     degrees_of_freedom: Optional[float] = None
     learning_rate: float = 1e-2
@@ -275,6 +275,7 @@ class Settings:
             "scope": "slice",
             "start": "random",
             "normalize": "image",
+            "smoothing": 0.0,
             "variance_floor": 1e-6,
             "tolerance": 2e-4 if method == "GMM" else 1e-3,
             "min_iterations": 10 if method.startswith("deep") else 1,
@@ -329,7 +330,6 @@ class Settings:
             "start": "prior",
             "prior": prior,
             "prior_weight": 0.2,
-            "smoothing": 1.75,
             "anatomy": 0.5,
             "degrees_of_freedom": 8.0,
         }
