@@ -104,7 +104,7 @@ def test_smaller_mixtures_follow_the_means_and_not_their_own_rank():
 
 
 def test_known_classes_keep_their_number_and_the_others_rise():
-    means = np.array([[[9.0], [7.0], [8.0], [1.0]]])
+    means = np.array([[[9.0, 0.0], [7.0, 50.0], [8.0, 0.0], [1.0, 20.0]]])
     sizes = np.array([10])
     np.testing.assert_array_equal(naming.order_by_rule(means, sizes, [0]), [[0, 3, 1, 2]])
     np.testing.assert_array_equal(naming.order_by_rule(means, sizes, [1, 2]), [[3, 1, 2, 0]])

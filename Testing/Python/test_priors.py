@@ -169,7 +169,12 @@ def test_the_shipped_figures_of_lge_are_those_of_emidec():
     profile = measured["depth"]["probability_of_tissue_given_bin"]
     # Four digits are shipped: two of them added are as exact as that.
     np.testing.assert_allclose(prior.depth, profile, atol=1.5e-4)
-    # Scar and no-reflow, as bright as is assumed of each, are together as bright as was measured.
+    # Of the wall outside the infarct 30 % are taken for edema, and 10 % of the infarct for no-reflow.
     whole = Prior.infarct(no_reflow=True)
+    _, wall, infarct = np.array([measured["proportions"], *profile]).T
+    _, _, edema, _, no_reflow = np.array([whole.proportions, *whole.depth]).T
+    np.testing.assert_allclose(edema, 0.3 * wall, atol=4e-4)
+    np.testing.assert_allclose(no_reflow, 0.1 * infarct, atol=4e-4)
+    # Scar and no-reflow, as bright as is assumed of each, are together as bright as was measured.
     shares, looks = np.array(whole.proportions[3:]), np.array(whole.means["LGE"][3:])
     assert (shares * looks).sum() / shares.sum() == pytest.approx(means[2], abs=0.01)
