@@ -169,7 +169,7 @@ def test_the_shipped_figures_of_lge_are_those_of_emidec():
     profile = measured["depth"]["probability_of_tissue_given_bin"]
     # Four digits are shipped: two of them added are as exact as that.
     np.testing.assert_allclose(prior.depth, profile, atol=1.5e-4)
-    # Of the wall outside the infarct 30 % are taken for edema, and 10 % of the infarct for no-reflow.
+    # Edema is taken to be 30 % of the wall outside the infarct, no-reflow 10 % of the infarct.
     whole = Prior.infarct(no_reflow=True)
     _, wall, infarct = np.array([measured["proportions"], *profile]).T
     _, _, edema, _, no_reflow = np.array([whole.proportions, *whole.depth]).T
