@@ -28,7 +28,7 @@ class Observations:
     smooth : callable, optional
         Maps responsibilities ``(B, K, N)`` to their local averages of the same shape.
     pseudo : Tensor, shape ``(B, K, P)``, optional
-        Moments of the pseudo-voxels by which a prior pulls means and variances.
+        Moments of the pseudo-voxels by which a prior pulls proportions, means and variances.
     strokes : Tensor of int64, shape ``(B, N)``, optional
         The class, from 0, of voxels where the user painted it; -1 elsewhere.
     """
@@ -46,9 +46,9 @@ class Observations:
         return model.log_proportions(smoothed, self.bias)
 
     def m_step(self, weighted: Tensor, counts: Tensor, settings: Settings) -> Mixture:
-        """M-step with the prior's pseudo-voxels added to the moments of means and variances."""
+        """M-step with the prior's pseudo-voxels added to the voxels' own moments."""
         if self.pseudo is not None:
-            weighted = weighted + self.pseudo
+            weighted, counts = weighted + self.pseudo, counts + self.pseudo[..., 0]
         sequences = self.intensities.shape[1]
         return model.m_step(
             weighted, counts, sequences, settings.covariance, settings.variance_floor

@@ -111,8 +111,8 @@ class Settings:
     prior : Prior, optional
         Which tissue looks how and lies where; it names the classes.
     prior_weight : float
-        Strength of the prior on means and variances, as a fraction of the region's voxels
-        (pseudo-counts; MAP estimate). 0: none.
+        Strength of the prior on means, variances and global proportions, as a fraction of the
+        region's voxels (pseudo-counts; MAP estimate). 0: none.
     mean_penalty : float
         λ of the deep methods' penalty λ‖μ − μ_data‖² towards the prior's means (the paper's
         deepGμ and deepSVGμ; 1 there). 0: none.
