@@ -14,7 +14,7 @@ from .observations import Observations
 from .settings import Settings
 
 # Voxels that are worked on at once: few enough that what belongs to them stays in the cache.
-BLOCK = 65_536
+BLOCK = 32_768
 
 
 @dataclass(frozen=True)

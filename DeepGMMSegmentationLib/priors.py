@@ -55,12 +55,16 @@ class Prior:
 
         def row(values: Any, what: str) -> tuple[float, ...]:
             try:
-                array = np.asarray(values, dtype=float)
-            except (TypeError, ValueError):
+                array = np.asarray(values)
+            except ValueError:  # rows of different lengths
                 array = np.empty(0)
-            if array.shape != (count,) or not np.isfinite(array).all():
+            if (
+                array.dtype.kind not in "iuf"
+                or array.shape != (count,)
+                or not np.isfinite(array).all()
+            ):
                 raise InvalidInput(f"The prior's {what} must be {count} finite numbers.")
-            return tuple(array.tolist())
+            return tuple(array.astype(float).tolist())
 
         object.__setattr__(self, "tissues", tuple(names))
         if not (isinstance(self.means, dict) and isinstance(self.deviations, dict)):

@@ -213,8 +213,6 @@ class Settings:
             )
         elif self.anatomy > 0 and self.prior.depth is None:
             raise InvalidInput("anatomy needs a prior with a depth profile; set anatomy to 0.")
-        elif self.anatomy > 0 and self.prior.depth is None:
-            raise InvalidInput("anatomy needs a prior with a depth profile; set it to 0.")
 
     @property
     def deep(self) -> bool:

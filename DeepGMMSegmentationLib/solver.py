@@ -137,7 +137,11 @@ class Solver:
         products = products + torch.where(rows == columns, deviations[..., rows] ** 2, 0.0)
         one = torch.ones_like(means[..., :1])
         voxels = self.region.valid.sum(-1)[:, None, None]
-        counts = settings.prior_weight * voxels * torch.tensor(settings.prior.proportions)[:, None]
+        counts = (
+            settings.prior_weight
+            * voxels
+            * torch.tensor(settings.prior.proportions, dtype=torch.float64)[:, None]
+        )
         return (counts * torch.cat([one, means, products], dim=-1)).to(self.device)
 
     def run(self, seed: int, report: Report, heartbeat: Optional[Callable[[], None]]) -> Fit:
@@ -224,7 +228,11 @@ class Solver:
         if settings.start == "prior":
             means = torch.from_numpy(self.tissue_means).to(self.device)
             variances = torch.from_numpy(self.tissue_deviations).to(self.device) ** 2
-            proportions = torch.tensor(settings.prior.proportions).to(means).expand(means.shape[:2])
+            proportions = (
+                torch.tensor(settings.prior.proportions, dtype=torch.float64)
+                .to(means)
+                .expand(means.shape[:2])
+            )
             return Mixture(proportions, means, torch.diag_embed(variances))
         given = None
         if settings.means is not None:

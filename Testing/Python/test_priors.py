@@ -115,6 +115,7 @@ def test_a_prior_without_a_field_is_refused_by_its_name(name):
         ("means", {"LGE": [[1.0], [1.0, 2.0]], "T2": [0, 0]}, "means of LGE must be 2"),
         ("means", {"LGE": {"dark": 1}, "T2": [0, 0]}, "means of LGE must be 2"),
         ("means", {"LGE": [math.nan, 1.0], "T2": [0, 0]}, "finite"),
+        ("means", {"LGE": ["1", "2"], "T2": [0, 0]}, "means of LGE must be 2"),
         ("deviations", [[0.5, 0.6], [1.0, 1.0]], "tables by sequence"),
         ("deviations", {"LGE": [0.5, 0.0], "T2": [1, 1]}, "above 0"),
         ("deviations", {"LGE": [0.5, -1.0], "T2": [1, 1]}, "above 0"),
