@@ -14,7 +14,7 @@ from .observations import Observations
 from .settings import Settings
 
 # Voxels that are worked on at once: few enough that what belongs to them stays in the cache.
-BLOCK = 32_768
+BLOCK = 49_152
 
 
 @dataclass(frozen=True)
