@@ -96,7 +96,9 @@ class TrainedNetwork:
 
         weights = {name: tensor.contiguous() for name, tensor in self.weights.items()}
         text = self._record()
-        write_bytes(Path(path), save(weights, {KEY: text, "sha256": _digest(text, weights)}))
+        # One entry: safetensors writes several in an order of chance, and files are to be equal.
+        signed = json.dumps({"sha256": _digest(text, weights), "record": text})
+        write_bytes(Path(path), save(weights, {KEY: signed}))
 
     def _record(self) -> str:
         record = {
@@ -131,9 +133,14 @@ class TrainedNetwork:
             ) from error
         if KEY not in metadata:
             raise InvalidInput(f"{path} is no network of `deepgmm train`; give one that is.")
-        if metadata.get("sha256") != _digest(metadata[KEY], weights):
+        try:
+            signed = json.loads(metadata[KEY])
+            whole = signed["sha256"] == _digest(signed["record"], weights)
+        except (ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
             raise InvalidInput(f"{path} is damaged (its checksum is wrong); copy it again.")
-        record = json.loads(metadata[KEY])
+        record = json.loads(signed["record"])
         if record["format"] != FORMAT:
             raise InvalidInput(
                 f"{path} has format {record['format']} but this version reads format {FORMAT}; "

@@ -84,7 +84,7 @@ def test_every_setting_is_an_option_with_its_own_words_and_default(capsys):
         after = text[text.rindex(f" {option} ") :]
         default = "none" if field.default is None else field.default
         assert re.search(r"\(default: (.*?)\)", after).group(1) == str(default)
-    assert "Strength of the prior on means and variances, as a fraction" in text
+    assert "Strength of the prior on means, variances and global proportions" in text
 
 
 def settings_of(*options) -> Settings:

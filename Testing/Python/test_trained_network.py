@@ -98,7 +98,7 @@ def test_nothing_in_a_file_is_executed(tmp_path):
 def rewritten(file, change):
     """Change the record of a file and sign it again, as another version might write it."""
     with safetensors.safe_open(file, framework="pt") as opened:
-        record = json.loads(opened.metadata()[KEY])
+        record = json.loads(json.loads(opened.metadata()[KEY])["record"])
         weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     change(record, weights)
 
