@@ -122,14 +122,15 @@ def write(
             rv_insertion=wanted.rv_insertion,
             remote=remote,
         )
-        values = {**record(result), "measures": _plain(measures.to_dict())}
+        measured = measures.to_dict()
+        values = {**record(result), "measures": _plain(measured)}
         text = json.dumps(values, indent=2, allow_nan=False)
         (new / "result.json").write_text(text + "\n", encoding="utf-8")
         figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
         if wanted.report:
             page = html(measures, result, images, reference.GetDirection())
             (new / "report.html").write_text(page, encoding="utf-8")
-            (new / "measures.csv").write_text(case_csv(measures.to_dict()), encoding="utf-8")
+            (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")
 
 
 def record(result: Result) -> dict[str, Any]:
