@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ Try it on a synthetic heart, then on your own images:
 
 Exit codes: 0 done, 1 failed, 2 the input or an option cannot be used, 130 cancelled (Ctrl-C).
 After any but 0 nothing was written, but of a cohort the cases that are whole, and of a training
-what it goes on from."""
+and of the paper's experiments what they go on from."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -61,6 +62,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without µ is no reason to fail
     args = build_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as clusters stop a job: like Ctrl-C
     try:
         args.run(args)
     except (Cancelled, KeyboardInterrupt) as error:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .console import add_command, progress_bar, say
-from .errors import InvalidInput
+from .errors import Cancelled, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .myops import Slice
     from .paper import Score
-    from .reproduce import Protocol
+    from .protocol import Protocol
 
 PHANTOM = "phantom"
+KEPT = ".unfinished"
 OUTPUTS = ("tables.txt", "table1.csv", "table2.csv", "slices.csv", PHANTOM)
 PAPER = "Schwab, Mayr and Haltmeier, arXiv:2404.12252"
 
@@ -32,7 +35,9 @@ The MyoPS 2020 data set needs its organisers' consent (*_C0, *_T2, *_DE, *_gd.ni
 --phantom, the same is done with synthetic hearts, written in that layout into the folder phantom.
 The deep methods take some ten seconds a slice on a CPU: all of it is a matter of hours.
 
-Writes tables.txt, table1.csv and table2.csv (means and deviations), slices.csv (every slice)."""
+Writes tables.txt, table1.csv and table2.csv (means and deviations), slices.csv (every slice). Until
+it is done, what is done is kept beside the folder (tables{KEPT}): the same command goes on from
+there."""
 
 
 def add_reproduce(subparsers: Any) -> argparse.ArgumentParser:
@@ -70,22 +75,19 @@ def add_reproduce(subparsers: Any) -> argparse.ArgumentParser:
 
 def reproduce(args: argparse.Namespace) -> None:
     """Run ``deepgmm reproduce``."""
-    from . import reproduce as experiments
     from .folders import whole_folder
     from .myops import CROP, PHANTOM_CROP, read_myops, write_phantoms
     from .paper import score_csv, table_csv
+    from .protocol import METHODS, TABLES, Protocol
+    from .reproduce import reproduce as run
 
-    methods = tuple(args.methods or experiments.METHODS)
-    unknown = [name for name in methods if name not in experiments.METHODS]
+    methods = tuple(args.methods or METHODS)
+    unknown = [name for name in methods if name not in METHODS]
     if unknown:
-        raise InvalidInput(
-            f"There is no method {unknown[0]!r}; choose from {', '.join(experiments.METHODS)}."
-        )
+        raise InvalidInput(f"There is no method {unknown[0]!r}; choose from {', '.join(METHODS)}.")
     if args.epochs < 1 or args.patients < 2:
         raise InvalidInput("--epochs must be 1 or more, and --patients 2 or more.")
-    protocol = experiments.Protocol(
-        methods, args.iterations, args.epochs, args.filters, args.seed, args.device
-    )
+    protocol = Protocol(methods, args.iterations, args.epochs, args.filters, args.seed, args.device)
     with whole_folder(args.out, OUTPUTS, args.force) as new:
         folder = args.myops
         if args.phantom:
@@ -93,13 +95,19 @@ def reproduce(args: argparse.Namespace) -> None:
             folder.mkdir()
             write_phantoms(folder, args.patients, args.seed)
         slices = read_myops(folder, PHANTOM_CROP if args.phantom else CROP)
-        with progress_bar() as progress:
-            scores, notes = experiments.reproduce(slices, protocol, progress)
+        out = Path(args.out).resolve()
+        kept = out.with_name(out.name + KEPT)
+        try:
+            with progress_bar() as progress:
+                scores, notes = run(slices, protocol, kept, progress)
+        except (Cancelled, KeyboardInterrupt) as error:
+            raise Cancelled(f"the same command goes on from {kept}.") from error
         text = _text(args.phantom, slices, protocol, scores, notes)
         (new / "tables.txt").write_text(text + "\n", encoding="utf-8")
         (new / "slices.csv").write_text(score_csv(scores), encoding="utf-8")
-        for table in experiments.TABLES:
+        for table in TABLES:
             (new / f"table{table}.csv").write_text(table_csv(scores, table), encoding="utf-8")
+    shutil.rmtree(kept)
     say(text)
     say(f"Written to {args.out}.")
 
@@ -112,7 +120,7 @@ def _text(
     notes: Sequence[str],
 ) -> str:
     from .paper import RULES, table_text
-    from .reproduce import split
+    from .protocol import split
 
     _, test = split(slices)
     patients = len({each.patient for each in slices})

@@ -13,15 +13,11 @@ from .console import add_command, progress_bar, say
 from .errors import Cancelled, InvalidInput
 from .options import add_fields, add_settings, chosen_fields, chosen_settings, infarct_preset
 from .priors import Prior
-from .training_settings import CHOICES, Training
+from .training_settings import CHOICES, DEPTH, Training
 
 if TYPE_CHECKING:
     from .cohort import CaseFiles
     from .training import History
-
-# Networks for many cases gain from a level more than the default of those for one case (mean Dice
-# on unseen synthetic hearts 0.78 against 0.76; Testing/Benchmarks/training.py).
-DEPTH = 3
 
 TABLE = """\
 The table has a row per case and the columns: roi, one per sequence, whose header is its role

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from pathlib import Path
+from typing import Optional
 
 import numpy as np
 
+from . import __version__
+from .atomic import write_bytes
 from .case import segment
 from .cohort import Case
 from .errors import InvalidInput
-from .estimate import estimate_prior
 from .measures import dice, match
 from .myops import TISSUES, Slice
 from .paper import Score
-from .priors import Prior
+from .protocol import METHODS, TABLES, TEACHERS, Protocol, settings_of, split
 from .region import prepare
 from .result import Progress, ProgressCallback, Result
 from .settings import Settings
@@ -25,64 +29,16 @@ from .trained import TrainedNetwork
 from .training import train
 from .training_settings import Training
 
-TABLES = {
-    1: ("GMM", "deepG", "SVGMM", "deepSVG"),
-    2: ("SVGMM", "deepSVG", "SVGMMμ", "deepSVGμ", "infarct EM", "infarct network"),
-}
-METHODS = tuple(dict.fromkeys(method for methods in TABLES.values() for method in methods))
-# What is trained on the training slices in table 2, and towards what.
-TEACHERS = {"deepSVG": "none", "deepSVGμ": "none", "infarct network": "em"}
 # Whose classes come out as the tissues that they are taken for.
 NAMED = ("SVGMMμ", "deepSVGμ", "infarct EM", "infarct network")
-TEST_PATIENTS = ("109", "114", "117", "120", "122")
 BATCH = 4  # slices behind a gradient step
-WHOLE_IMAGE = 1000.0  # a margin, in mm, that keeps all of the crop
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """What of the experiments is run, and how long.
-
-    Attributes
-    ----------
-    methods : tuple of str
-        Some of `METHODS`.
-    iterations : int
-        The most that a deep method makes on a slice; 200 in the paper.
-    epochs : int
-        The most times that a training sees all slices.
-    filters : int
-        First filters of the paper's networks; 32 there.
-    seed : int
-    device : str
-    """
-
-    methods: tuple[str, ...] = METHODS
-    iterations: int = 200
-    epochs: int = 100
-    filters: int = 32
-    seed: int = 0
-    device: str = "auto"
-
-
-def split(slices: Sequence[Slice]) -> tuple[list[Slice], list[Slice]]:
-    """Part the slices by patients, for training and for testing.
-
-    The paper's five test patients, where all are there; else every fifth patient, or the last.
-    """
-    patients = sorted({each.patient for each in slices})
-    if len(patients) < 2:
-        raise InvalidInput("There is one patient only; give at least two to train and to test.")
-    paper = set(TEST_PATIENTS) <= set(patients)
-    test = TEST_PATIENTS if paper else patients[4::5] or patients[-1:]
-    return (
-        [each for each in slices if each.patient not in test],
-        [each for each in slices if each.patient in test],
-    )
 
 
 def reproduce(
-    slices: Sequence[Slice], protocol: Protocol, progress: Optional[ProgressCallback] = None
+    slices: Sequence[Slice],
+    protocol: Protocol,
+    kept: Path,
+    progress: Optional[ProgressCallback] = None,
 ) -> tuple[list[Score], list[str]]:
     """Run the methods of both tables.
 
@@ -94,6 +50,9 @@ def reproduce(
     slices : sequence of Slice
         From `read_myops`.
     protocol : Protocol
+    kept : Path
+        A folder for what is done, slice by slice and epoch by epoch: where it holds something, the
+        run goes on from there. Whoever calls may remove it afterwards.
     progress : callable, optional
         Called with a `Progress` after every iteration and epoch; may raise `Cancelled`.
 
@@ -102,8 +61,14 @@ def reproduce(
     scores : list of Score
     notes : list of str
         How the trainings went, one sentence each.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder holds what another run has kept, or there is one patient only.
     """
     training, test = split(slices)
+    _claim(kept, slices, protocol)
     runs = [
         (table, method, slices if table == 1 else test)
         for table, methods in TABLES.items()
@@ -116,24 +81,48 @@ def reproduce(
     notes: list[str] = []
     for (table, method, chosen), begin, cost in zip(runs, begins, costs):
         part = _Part(progress, f"Table {table}, {method}", begin / costs.sum(), cost / costs.sum())
-        settings = _settings(method, protocol, training)
+        settings = settings_of(method, protocol, training)
         network = None
         if table == 2 and method in TEACHERS:
-            network, note = _train(method, settings, protocol, training, part)
+            network, note = _train(method, settings, protocol, training, kept, part)
             notes.append(note)
         for n, each in enumerate(chosen):
-            case = each.case
-            result = segment(
-                case.images,
-                case.roi,
-                settings,
-                network=network,
-                spacing=case.spacing,
-                roles=case.roles,
-                progress=None if network else part.of(n, len(chosen)),
-            )
-            scores.extend(_scores(table, method, each, result))
+            file = kept / f"{table} {method} {each.patient} {each.number}.json"
+            if not file.exists():
+                case = each.case
+                result = segment(
+                    case.images,
+                    case.roi,
+                    settings,
+                    network=network,
+                    spacing=case.spacing,
+                    roles=case.roles,
+                    progress=None if network else part.of(n, len(chosen)),
+                )
+                found = _scores(table, method, each, result)
+                write_bytes(file, json.dumps(list(map(dataclasses.asdict, found))).encode())
+            for values in json.loads(file.read_text()):
+                scores.append(Score(**{**values, "dice": tuple(values["dice"])}))
     return scores, notes
+
+
+def _claim(kept: Path, slices: Sequence[Slice], protocol: Protocol) -> None:
+    """Make the folder of this run, or see that it is there; refuse that of another one."""
+    digest = hashlib.sha256(__version__.encode())
+    # Where it runs, and which methods, does not change what is kept.
+    digest.update(repr(dataclasses.replace(protocol, methods=METHODS, device="auto")).encode())
+    for each in slices:
+        digest.update(repr((each.patient, each.number, each.case.spacing)).encode())
+        digest.update(each.case.images.tobytes() + each.case.truth.tobytes())
+    file, identity = kept / "identity", digest.hexdigest()
+    if not kept.exists():
+        kept.mkdir(parents=True)
+        write_bytes(file, identity.encode())
+    elif not file.is_file() or file.read_text() != identity:
+        raise InvalidInput(
+            f"{kept} belongs to a run with other cases or options; give these again to go on with "
+            "it, or remove it to begin anew."
+        )
 
 
 @dataclass(frozen=True)
@@ -172,67 +161,37 @@ def _train(
     settings: Settings,
     protocol: Protocol,
     slices: Sequence[Slice],
+    kept: Path,
     part: _Part,
 ) -> tuple[TrainedNetwork, str]:
-    began = time.perf_counter()
-    choices = Training(teacher=TEACHERS[method], epochs=protocol.epochs, batch=BATCH)
-    trained = train([each.case for each in slices], settings, choices, progress=part.of(0, 1))
-    note = (
-        f"{method} was trained on {len(slices)} slices for at most {protocol.epochs} epochs; the "
-        f"best was epoch {trained.training['epoch']}; "
-        f"{time.perf_counter() - began:.0f} s."
+    """Return a trained network, and how its training went."""
+    checkpoint, note = kept / f"{method}.checkpoint", kept / f"{method}.txt"
+    resumed, began = checkpoint.exists(), time.perf_counter()
+    trained = train(
+        [each.case for each in slices],
+        settings,
+        Training(teacher=TEACHERS[method], epochs=protocol.epochs, batch=BATCH),
+        checkpoint_file=checkpoint,
+        progress=part.of(0, 1),
     )
-    return trained, note
+    if not note.exists():
+        seconds = f"{time.perf_counter() - began:.0f} s{' since an interruption' * resumed}"
+        text = (
+            f"{method} was trained on {len(slices)} slices for at most {protocol.epochs} epochs; "
+            f"the best was epoch {trained.training['epoch']}; {seconds}."
+        )
+        write_bytes(note, text.encode())
+    return trained, note.read_text(encoding="utf-8")
 
 
-def estimated_prior(slices: Sequence[Slice]) -> Prior:
-    """Return the prior that labelled slices give."""
-    cases = [each.case for each in slices]
-    source = f"estimated on {len(cases)} labelled slices of the reproduction"
-    return estimate_prior(cases, TISSUES, name="Myocardial infarction", source=source)
-
-
-def mean_intensities(slices: Sequence[Slice]) -> np.ndarray:
-    """Return the paper's μ_data: mean intensities of the tissues, ``(4, 3)``, over the slices."""
-    return np.mean(
-        [
-            [
-                each.case.images[:, each.case.truth == k + 1].mean(axis=1)
-                for k in range(len(TISSUES))
-            ]
-            for each in slices
-        ],
-        axis=0,
-    )
-
-
-def _settings(method: str, protocol: Protocol, training: Sequence[Slice]) -> Settings:
-    common: dict[str, Any] = {"seed": protocol.seed, "device": protocol.device}
-    if method.startswith("infarct"):
-        form = "deepSVG" if method.endswith("network") else "SVGMM"
-        roles = training[0].case.roles
-        prior = estimated_prior(training)
-        return Settings.infarct(roles, method=form, prior=prior, scope="slice", **common)
-    common["margin"] = WHOLE_IMAGE
-    if method.startswith("deep"):
-        common.update(max_iterations=protocol.iterations, filters=protocol.filters)
-    if method == "SVGMMμ":
-        means = tuple(map(tuple, mean_intensities(training)))
-        return Settings.paper("SVGMM", start="means", means=means, **common)
-    if method == "deepSVGμ":
-        prior = estimated_prior(training)
-        return Settings.paper("deepSVG", prior=prior, mean_penalty=1.0, **common)
-    return Settings.paper(method, **common)
-
-
-def _scores(table: int, method: str, each: Slice, result: Result) -> Iterator[Score]:
+def _scores(table: int, method: str, each: Slice, result: Result) -> list[Score]:
     truth, classes = each.case.truth, len(TISSUES)
     partner = match(result.labels, truth, classes)
     labels = {"permuted": np.append(0, partner + 1)[result.labels]}
     if method in NAMED:
         labels["named"] = result.labels
-    for rule, renamed in labels.items():
-        yield Score(
+    return [
+        Score(
             table=table,
             method=method,
             rule=rule,
@@ -242,6 +201,8 @@ def _scores(table: int, method: str, each: Slice, result: Result) -> Iterator[Sc
             nll=result.history[-1] + _log_scale(each.case, result),
             seconds=result.seconds,
         )
+        for rule, renamed in labels.items()
+    ]
 
 
 def _log_scale(case: Case, result: Result) -> float:
