@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
 from itertools import permutations
 
 import numpy as np
@@ -10,17 +15,12 @@ import pytest
 import SimpleITK as sitk
 from scipy.stats import multivariate_normal
 
-from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib import Cancelled, InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.__main__ import main
 from DeepGMMSegmentationLib.myops import read_myops, write_phantoms
 from DeepGMMSegmentationLib.paper import Score, table_csv, table_text
-from DeepGMMSegmentationLib.reproduce import (
-    METHODS,
-    Protocol,
-    mean_intensities,
-    reproduce,
-    split,
-)
+from DeepGMMSegmentationLib.protocol import METHODS, Protocol, mean_intensities, split
+from DeepGMMSegmentationLib.reproduce import reproduce
 from DeepGMMSegmentationLib.sample import heart
 
 VALUES = (0, 500, 200, 1220, 2221)  # outside, blood pool, healthy myocardium, edema, scar
@@ -151,9 +151,10 @@ def overlap(labels, truth, k):
 
 
 @pytest.fixture(scope="module")
-def scores(hearts):
+def scores(hearts, tmp_path_factory):
     methods = ("GMM", "SVGMM", "SVGMMμ", "infarct EM")
-    return reproduce(hearts, Protocol(methods=methods))[0]
+    kept = tmp_path_factory.mktemp("kept") / "unfinished"
+    return reproduce(hearts, Protocol(methods=methods), kept)[0]
 
 
 def test_scores_are_the_best_of_all_permutations(hearts, scores):
@@ -211,6 +212,69 @@ def test_table_two_has_the_test_slices_only_and_names_where_a_method_names(score
         assert np.mean(score.dice) <= permuted[score.method, score.slice] + 1e-12
 
 
+# --- Interruptions -----------------------------------------------------------------------------
+
+SHORT = Protocol(("deepG", "deepSVGμ"), iterations=2, epochs=3, filters=1)
+
+
+def without_seconds(scores):
+    return [dataclasses.replace(score, seconds=0.0) for score in scores]
+
+
+@pytest.mark.parametrize("stage", ["Table 1, deepG, 3 of", "Table 2, deepSVGμ, 1 of"])
+def test_an_interrupted_run_goes_on_to_the_same_scores(hearts, tmp_path, monkeypatch, stage):
+    whole, notes = reproduce(hearts, SHORT, tmp_path / "whole")
+    seen = []
+
+    def stop(event):
+        seen.append(event)
+        if event.stage.startswith(stage) and event.iteration == 2:
+            raise Cancelled
+
+    kept = tmp_path / "kept"
+    with pytest.raises(Cancelled):
+        reproduce(hearts, SHORT, kept, stop)
+    before = len(list(kept.glob("1 deepG *.json")))
+    assert before == (2 if "3 of" in stage else len(hearts))
+    (kept / "1 deepG 101 0.json.part").write_text("cut sh")  # as a kill may leave it
+    again = []
+    found, told = reproduce(hearts, SHORT, kept, again.append)
+    assert without_seconds(found) == without_seconds(whole)
+    assert len([e for e in again if e.stage.startswith("Table 1")]) == 2 * (len(hearts) - before)
+    epochs = [event.iteration for event in again if event.stage.startswith("Table 2")]
+    assert epochs == ([3] if "Table 2" in stage else [1, 2, 3])
+    assert told[0].split("; the best")[0] == notes[0].split("; the best")[0]
+    assert told[0].endswith("since an interruption.") == ("Table 2" in stage)
+
+    def fail(*_args, **_kwargs):
+        raise AssertionError("what is done is done again")
+
+    monkeypatch.setattr("DeepGMMSegmentationLib.reproduce.segment", fail)
+    assert reproduce(hearts, SHORT, kept) == (found, told)
+
+
+def test_what_another_run_has_kept_is_refused(hearts, tmp_path):
+    kept = tmp_path / "kept"
+    fast = Protocol(("GMM",))
+    found = reproduce(hearts, fast, kept)
+    # Neither the device nor the choice of methods makes it another run.
+    assert reproduce(hearts, dataclasses.replace(fast, device="cpu"), kept) == found
+    files = sorted(kept.iterdir())
+    case = hearts[0].case
+    other = dataclasses.replace(case, images=case.images + 1)
+    for slices, protocol in (
+        (hearts, dataclasses.replace(fast, iterations=7)),
+        (hearts[1:], fast),
+        ([dataclasses.replace(hearts[0], case=other), *hearts[1:]], fast),
+    ):
+        with pytest.raises(InvalidInput, match="belongs to a run with other"):
+            reproduce(slices, protocol, kept)
+    assert sorted(kept.iterdir()) == files
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InvalidInput, match="belongs to a run with other"):
+        reproduce(hearts, fast, tmp_path / "mine")
+
+
 # --- The tables --------------------------------------------------------------------------------
 
 
@@ -263,8 +327,27 @@ def test_a_small_phantom_run_writes_the_tables(tmp_path, capsys):
                 assert int(line["slices"]) == len(group) == len(expected)
                 assert float(line["mean_mean"]) == pytest.approx(np.mean(group), rel=1e-4)
                 assert float(line["mean_sd"]) == pytest.approx(np.std(group, ddof=1), rel=1e-3)
+    assert list(tmp_path.iterdir()) == [out]
     assert main(["reproduce", "--phantom", *small, "--out", str(out)]) == 2
     assert "add --force" in capsys.readouterr().err
+
+
+def test_a_terminated_run_keeps_what_is_done_and_nothing_else(tmp_path):
+    out, kept = tmp_path / "tables", tmp_path / "tables.unfinished"
+    command = [sys.executable, "-m", "DeepGMMSegmentationLib", "reproduce", "--phantom"]
+    running = subprocess.Popen(
+        [*command, "--patients", "2", "--methods", "deepG", "--out", f"{out}/"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(kept.glob("1 deepG *.json")):
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert f"the same command goes on from {kept}." in error
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 @pytest.mark.parametrize(
