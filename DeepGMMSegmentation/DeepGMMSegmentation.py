@@ -309,7 +309,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def onPaper(self, checked: bool = False) -> None:
         """Set the advanced values to those of the paper."""
         node = self._parameterNode
-        writeSettings(node, Settings.paper(node.method, classes=node.classes))
+        prior = choices.presetPrior(node)
+        writeSettings(node, Settings.paper(node.method, classes=node.classes, prior=prior))
 
     def onDefaults(self, checked: bool = False) -> None:
         """Set the advanced values to what is recommended."""

@@ -83,8 +83,7 @@ def settings_of(method: str, protocol: Protocol, training: Sequence[Slice]) -> S
         means = tuple(map(tuple, mean_intensities(training)))
         return Settings.paper("SVGMM", start="means", means=means, **common)
     if method == "deepSVGμ":
-        prior = estimated_prior(training)
-        return Settings.paper("deepSVG", prior=prior, mean_penalty=1.0, **common)
+        return Settings.paper("deepSVG", prior=estimated_prior(training), **common)
     return Settings.paper(method, **common)
 
 

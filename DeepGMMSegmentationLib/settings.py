@@ -267,6 +267,9 @@ class Settings:
         U-Net of 32 first filters that halves the image four times. Their learning rate is that
         of the authors' code for single images, 0.0001; the paper trains over many images with
         0.001. A margin of 24 mm gives about the 160 × 160 pixels that they crop from MyoPS.
+
+        With a `prior` these are the paper's variants: SVGMMμ and GMMμ start from it, deepSVGμ and
+        deepGμ are drawn to its means with λ = 1.
         """
         values: dict[str, Any] = {
             "method": method,
@@ -285,6 +288,10 @@ class Settings:
             "depth": 4,
             "margin": 24.0,
         }
+        prior = overrides.get("prior")
+        if isinstance(prior, Prior):
+            values["classes"] = len(prior.tissues)
+            values.update({"mean_penalty": 1.0} if method.startswith("deep") else {"start": "prior"})
         return cls(**{**values, **overrides})
 
     @classmethod

@@ -209,6 +209,13 @@ def test_the_papers_values(method):
         stated.update(filters=32, depth=4, learning_rate=0.0001)
     assert {name: getattr(record, name) for name in stated} == stated
     assert Settings.paper(method, classes=3) == dataclasses.replace(record, classes=3)
+    prior = Prior.infarct(no_reflow=True)
+    variant = {"mean_penalty": 1.0} if method.startswith("deep") else {"start": "prior"}
+    with_prior = dataclasses.replace(record, prior=prior, classes=5, **variant)
+    assert Settings.paper(method, prior=prior) == with_prior
+    assert Settings.paper(method, prior=None) == record
+    with pytest.raises(InvalidInput, match="must be a Prior"):
+        Settings.paper(method, prior="infarct.json")
 
 
 @pytest.mark.parametrize("no_reflow", [False, True])
