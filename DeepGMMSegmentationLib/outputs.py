@@ -16,7 +16,6 @@ import SimpleITK as sitk
 from .errors import InvalidInput
 from .files import PathLike, write_image
 from .folders import whole_folder
-from .measures import sizes
 from .report import html
 from .result import Result
 from .summary import measure
@@ -152,12 +151,10 @@ def record(result: Result) -> dict[str, Any]:
         {"label": i + 1, "name": name, "color": tissue(name, i).color}
         for i, name in enumerate(result.tissues)
     ]
-    size = sizes(result.labels, result.tissues, result.spacing, result.settings.density)
     return _plain(
         {
             "tissues": tissues,
             "naming": result.naming,
-            "sizes": [dataclasses.asdict(each) for each in size],
             "notes": result.notes,
             "roles": result.roles,
             "spacing": result.spacing,

@@ -291,7 +291,8 @@ class Settings:
         prior = overrides.get("prior")
         if isinstance(prior, Prior):
             values["classes"] = len(prior.tissues)
-            values.update({"mean_penalty": 1.0} if method.startswith("deep") else {"start": "prior"})
+            variant = {"mean_penalty": 1.0} if method.startswith("deep") else {"start": "prior"}
+            values.update(variant)
         return cls(**{**values, **overrides})
 
     @classmethod

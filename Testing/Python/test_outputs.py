@@ -177,7 +177,7 @@ def test_the_record_tells_what_was_done_and_found(written):
     (mixture,) = told["mixtures"]
     assert mixture["slices"] == [1, 2, 3, 4]
     assert np.allclose(mixture["covariances"], result.covariances[0])
-    for i, size in enumerate(told["sizes"]):
+    for i, size in enumerate(told["measures"]["sizes"]):
         voxels = np.count_nonzero(result.labels == i + 1)
         assert size["voxels"] == voxels
         assert size["ml"] == pytest.approx(voxels * math.prod(SPACING) / 1000)
