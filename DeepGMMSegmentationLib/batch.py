@@ -14,6 +14,7 @@ from typing import Callable, Optional
 from .cohort import CaseFiles
 from .errors import Cancelled, DeepGMMError, InvalidInput
 from .folders import whole_folder
+from .outputs import Wanted
 from .settings import Settings
 from .tables import cohort_csv
 
@@ -86,20 +87,23 @@ def go_over(
     return outcomes
 
 
-def holds_result(
-    folder: Path, settings: Settings, network: Optional[str] = None, report: bool = False
-) -> bool:
+def holds_result(folder: Path, settings: Settings, network: Optional[str], wanted: Wanted) -> bool:
     """Return whether a folder holds a whole result of these settings and this trained network.
 
-    Where a report is wanted, it must be there too. On which device it was computed does not matter.
+    Probability maps and a report must be there where they are wanted. On which device it was
+    computed does not matter.
 
     Raises
     ------
     InvalidInput
         If it holds one of others.
     """
-    files = (*FILES, "report.html") if report else FILES
-    if not all((folder / name).is_file() for name in files):
+    needed = [
+        *FILES,
+        *["report.html"] * wanted.report,
+        *["probability_*.nii.gz"] * wanted.probabilities,
+    ]
+    if not all(list(folder.glob(name)) for name in needed):
         return False
     try:
         stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))

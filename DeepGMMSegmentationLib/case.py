@@ -139,13 +139,10 @@ def segment(
     labels = _labels(probabilities, region)
     mixture = best.mixture
     pick = np.arange(len(order))[:, None], order
-    prior = settings.prior
     result = Result(
         labels=region.uncrop(labels, volume).reshape(shape),
         probabilities=region.uncrop(probabilities, volume).reshape(-1, *shape),
-        tissues=prior.tissues
-        if prior
-        else tuple(f"Class {k + 1}" for k in range(settings.classes)),
+        tissues=settings.tissues,
         naming=margin,
         means=_numpy(mixture.means)[pick] * region.scale[:, None] + region.shift[:, None],
         covariances=_numpy(mixture.covariances)[pick]
@@ -170,16 +167,18 @@ def segment(
 def _notes(settings: Settings, roles: tuple[str, ...]) -> tuple[str, ...]:
     """Return what the user should know of this run, one sentence each."""
     notes = []
-    tissues = settings.prior.tissues if settings.prior else ()
+    tissues = settings.tissues
     if "scar" in tissues and "edema" not in tissues:
         notes.append(
             "There is no edema class: edema counts as healthy myocardium; add a T2 image to see it."
         )
     if "edema" in tissues and "T2" not in roles:
         notes.append("Without a T2 image edema can hardly be seen; do not rely on its size.")
-    if {"edema", "scar"} <= set(tissues) and "LGE" not in roles:
+    if "scar" in tissues and "LGE" not in roles:
         notes.append(
             "Without an LGE image scar and edema look alike; rely on their sum, not on either."
+            if "edema" in tissues
+            else "Without an LGE image scar can hardly be seen; do not rely on its size."
         )
     return tuple(notes)
 

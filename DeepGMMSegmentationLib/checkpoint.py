@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import torch
 
 from .atomic import write_bytes
 from .errors import InvalidInput
+
+DIGEST = hashlib.sha256().digest_size  # bytes in front, of what follows
 
 
 def save(path: Path, identity: str, state: dict[str, Any]) -> None:
@@ -25,7 +27,8 @@ def save(path: Path, identity: str, state: dict[str, Any]) -> None:
     """
     buffer = io.BytesIO()
     torch.save({"identity": identity, **state}, buffer)
-    write_bytes(path, buffer.getvalue())
+    data = buffer.getvalue()
+    write_bytes(path, hashlib.sha256(data).digest() + data)
 
 
 def load(path: Path, identity: str) -> dict[str, Any]:
@@ -34,24 +37,21 @@ def load(path: Path, identity: str) -> dict[str, Any]:
     Raises
     ------
     InvalidInput
-        If the file is no checkpoint, or that of another training.
+        If the file cannot be read, is no checkpoint, is damaged, or is that of another training.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        found = state.pop("identity")
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        AttributeError,
-        pickle.UnpicklingError,
-    ) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise InvalidInput(
-            f"{path} is no checkpoint of a training ({type(error).__name__}); remove it to begin "
-            "anew."
+            f"{path} cannot be read ({error.strerror or error}); remove it to begin anew."
         ) from error
-    if found != identity:
+    digest, data = content[:DIGEST], content[DIGEST:]
+    if hashlib.sha256(data).digest() != digest:
+        raise InvalidInput(
+            f"{path} is no checkpoint of a training, or is damaged; remove it to begin anew."
+        )
+    state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    if state.pop("identity") != identity:
         raise InvalidInput(
             f"{path} belongs to a training with other cases or settings; give these again to go "
             "on with it, or remove it to begin anew."

@@ -171,6 +171,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def segment(args: argparse.Namespace) -> None:
     """Run ``deepgmm segment``."""
+    if args.no_reflow and not args.infarct:
+        raise InvalidInput("--no-reflow goes with --infarct; add that, or remove it.")
+    if args.refine and not args.network:
+        raise InvalidInput("--refine goes with --network; add that, or remove it.")
     if _of_a_cohort(args):
         segment_cases(args)
         return

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,17 @@ def segment_cases(args: argparse.Namespace) -> None:
     check_folder(folder, ())
     mine = share(cases)
 
-    def settings_of(case: CaseFiles) -> Settings:
+    def settings_of(roles: Iterable[str]) -> Settings:
         base = network and network.settings
         if args.infarct:
-            base = infarct_preset(args, tuple(case.images))
+            base = infarct_preset(args, tuple(roles))
         settings = chosen_settings(args, base)
         return dataclasses.replace(settings, device=own_device(settings.device))
 
+    def wanted(case: CaseFiles) -> Wanted:
+        return Wanted(args.probabilities, args.report, name=case.name)
+
+    settings_of({role for case in cases for role in case.images})  # refuses what suits no case
     with progress_bar() as show:
 
         def run(case: CaseFiles, target: Path) -> None:
@@ -61,9 +66,9 @@ def segment_cases(args: argparse.Namespace) -> None:
 
             segment_files(
                 case,
-                settings_of(case),
+                settings_of(case.images),
                 target,
-                Wanted(args.probabilities, args.report, name=case.name),
+                wanted(case),
                 network=network,
                 refine=args.refine,
                 resample=args.resample,
@@ -73,7 +78,8 @@ def segment_cases(args: argparse.Namespace) -> None:
 
         def is_done(case: CaseFiles, target: Path) -> bool:
             name = network and network.named(args.refine)
-            return not args.force and holds_result(target, settings_of(case), name, args.report)
+            settings = settings_of(case.images)
+            return not args.force and holds_result(target, settings, name, wanted(case))
 
         outcomes = go_over(mine, folder, run, is_done)
 

@@ -85,8 +85,8 @@ def reproduce(args: argparse.Namespace) -> None:
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise InvalidInput(f"There is no method {unknown[0]!r}; choose from {', '.join(METHODS)}.")
-    if args.epochs < 1 or args.patients < 2:
-        raise InvalidInput("--epochs must be 1 or more, and --patients 2 or more.")
+    if args.epochs < 1 or args.iterations < 1 or args.patients < 2:
+        raise InvalidInput("--epochs and --iterations must be 1 or more, --patients 2 or more.")
     protocol = Protocol(methods, args.iterations, args.epochs, args.filters, args.seed, args.device)
     with whole_folder(args.out, OUTPUTS, args.force) as new:
         folder = args.myops

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from .console import add_command, progress_bar, say
 from .errors import Cancelled, InvalidInput
 from .options import add_fields, add_settings, chosen_fields, chosen_settings, infarct_preset
-from .priors import Prior
 from .training_settings import CHOICES, DEPTH, Training
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ Example:
 
 Without --settings and --paper, the settings are those for myocardial infarction with its prior and
 a network of depth {DEPTH}; --prior takes another prior. Writes besides:
-  network.csv                     the losses after every epoch
+  network.safetensors.csv         the losses after every epoch
   network.safetensors.checkpoint  until it is done: the same command goes on from there
 
 torchrun shares each batch among processes:
@@ -135,17 +134,18 @@ def train(args: argparse.Namespace) -> None:
     from .training import train as train_network
 
     out = _new_file(args)
+    checkpoint, table = (out.with_name(out.name + ending) for ending in (".checkpoint", ".csv"))
+    if table.exists() and not (checkpoint.exists() or args.force):
+        raise InvalidInput(f"{table} exists; name another network, or add --force.")
     files = read_cases(args.cases)
-    # A prior that is given takes the place of the preset's, whatever sequences that one knows.
-    roles = tuple(Prior.infarct().means if hasattr(args, "prior") else files[0].images)
-    settings = chosen_settings(args, infarct_preset(args, roles, method="deepSVG", depth=DEPTH))
+    base = infarct_preset(args, tuple(files[0].images), method="deepSVG", depth=DEPTH)
+    settings = chosen_settings(args, base)
     settings = dataclasses.replace(settings, device=processes.own_device(settings.device))
     training = Training(**chosen_fields(args, Training))
-    checkpoint = out.with_name(out.name + ".checkpoint")
     with processes.joined(settings.device) as first:
         cases = (load_case(each, resample=args.resample) for each in _shown(files, first))
         try:
-            with progress_bar() as progress, _log(out.with_suffix(".csv"), args.tensorboard) as log:
+            with progress_bar() as progress, _log(table, args.tensorboard) as log:
                 network = train_network(
                     cases,
                     settings,
@@ -155,7 +155,8 @@ def train(args: argparse.Namespace) -> None:
                     log=log if first else None,
                 )
         except (Cancelled, KeyboardInterrupt) as error:
-            raise Cancelled(f"the same command goes on from {checkpoint}.") from error
+            kept = f"the same command goes on from {checkpoint}." if checkpoint.exists() else ""
+            raise Cancelled(kept) from error
         if first:
             network.save(out)
             checkpoint.unlink(missing_ok=True)

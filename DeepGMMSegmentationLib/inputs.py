@@ -43,6 +43,8 @@ def checked_arrays(
                 f"The seeds hold labels from {seeds.min()} to {seeds.max()}; give 0 for unknown "
                 f"voxels and 1 to {settings.classes} for the classes."
             )
+        if seeds.any() and not seeds[roi].any():
+            raise InvalidInput("The strokes are all outside the region; paint within it.")
     return images, roi, seeds
 
 

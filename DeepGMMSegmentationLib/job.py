@@ -60,8 +60,7 @@ def segment_files(
     roi = read_roi(case.roi, reference, case.segment, resample)
     strokes = None
     if seeds is not None:
-        tissues = settings.prior.tissues if settings.prior else ()
-        strokes, _ = read_named_labels(Path(seeds), reference, tissues, resample)
+        strokes, _ = read_named_labels(Path(seeds), reference, settings.tissues, resample)
     remote_mask = None if remote is None else read_roi(remote, reference, None, resample)
     result = segment(
         images,

@@ -89,6 +89,8 @@ def infarct_preset(
     """Return the infarct preset of a method, unless the options name another or other settings."""
     if args.settings or args.paper:
         return None
+    if isinstance(getattr(args, "prior", None), Path):
+        overrides["prior"] = _prior(args.prior)
     return Settings.infarct(
         roles,
         method=getattr(args, "method", method),

@@ -21,7 +21,7 @@ from .errors import InvalidInput
 from .measures import dice, match
 from .myops import TISSUES, Slice
 from .paper import Score
-from .protocol import METHODS, TABLES, TEACHERS, Protocol, settings_of, split
+from .protocol import TABLES, TEACHERS, Protocol, settings_of, split
 from .region import prepare
 from .result import Progress, ProgressCallback, Result
 from .settings import Settings
@@ -68,20 +68,21 @@ def reproduce(
         If the folder holds what another run has kept, or there is one patient only.
     """
     training, test = split(slices)
-    _claim(kept, slices, protocol)
     runs = [
         (table, method, slices if table == 1 else test)
         for table, methods in TABLES.items()
         for method in methods
         if method in protocol.methods
     ]
+    settings_by_method = {m: settings_of(m, protocol, training) for m in protocol.methods}
+    _claim(kept, slices, protocol)
     costs = np.array([_cost(*run, len(training), protocol) for run in runs], dtype=float)
     begins = np.cumsum(costs) - costs
     scores: list[Score] = []
     notes: list[str] = []
     for (table, method, chosen), begin, cost in zip(runs, begins, costs):
         part = _Part(progress, f"Table {table}, {method}", begin / costs.sum(), cost / costs.sum())
-        settings = settings_of(method, protocol, training)
+        settings = settings_by_method[method]
         network = None
         if table == 2 and method in TEACHERS:
             network, note = _train(method, settings, protocol, training, kept, part)
@@ -109,8 +110,8 @@ def reproduce(
 def _claim(kept: Path, slices: Sequence[Slice], protocol: Protocol) -> None:
     """Make the folder of this run, or see that it is there; refuse that of another one."""
     digest = hashlib.sha256(__version__.encode())
-    # Where it runs, and which methods, does not change what is kept.
-    digest.update(repr(dataclasses.replace(protocol, methods=METHODS, device="auto")).encode())
+    # On which device it runs does not make it another run.
+    digest.update(repr(dataclasses.replace(protocol, device="auto")).encode())
     for each in slices:
         digest.update(repr((each.patient, each.number, each.case.spacing)).encode())
         digest.update(each.case.images.tobytes() + each.case.truth.tobytes())

@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 from .errors import InvalidInput
 from .priors import Prior
+from .tissues import class_names
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
 CHOICES = {
@@ -231,6 +232,11 @@ class Settings:
             return max(self.mean_penalty, self.prior_weight, self.anatomy) > 0
         return self.start in ("prior", "means")
 
+    @property
+    def tissues(self) -> tuple[str, ...]:
+        """Names of the classes: the prior's tissues, or Class 1…K."""
+        return self.prior.tissues if self.prior else class_names(self.classes)
+
     def to_json(self) -> str:
         """Return the record as JSON text that `from_json` reads back to an equal record."""
         return json.dumps(dataclasses.asdict(self), indent=2)
@@ -314,7 +320,8 @@ class Settings:
         no_reflow : bool
             Whether to look for a dark core within the scar.
         **overrides
-            Fields of `Settings` to set otherwise.
+            Fields of `Settings` to set otherwise; a `prior` takes the place of the shipped one,
+            with its own tissues and sequences.
 
         Raises
         ------
@@ -323,13 +330,17 @@ class Settings:
         """
         if isinstance(roles, str):
             raise InvalidInput(f"The sequences are the text {roles!r}; give a list of names.")
-        known = set(roles) & set(Prior.infarct().means)
+        prior = overrides.get("prior")
+        given = isinstance(prior, Prior)
+        names = (prior if given else Prior.infarct()).means
+        known = set(roles) & set(names)
         if not known:
             raise InvalidInput(
                 f"The sequences are {', '.join(roles)}; the infarct preset needs at least one of "
-                f"{', '.join(Prior.infarct().means)}."
+                f"{', '.join(names)}."
             )
-        prior = Prior.infarct(edema="T2" in known or len(known) > 1, no_reflow=no_reflow)
+        if not given:
+            prior = Prior.infarct(edema="T2" in known or len(known) > 1, no_reflow=no_reflow)
         values: dict[str, Any] = {
             "method": "SVGMM",
             "classes": len(prior.tissues),
@@ -342,4 +353,6 @@ class Settings:
         if str(overrides.get("method")).startswith("deep"):
             values.update(anatomy=1.0, mean_penalty=0.1, learning_rate=1e-3)
             values.update(tolerance=2e-3, min_iterations=30)
+        if prior.depth is None:
+            values["anatomy"] = 0.0
         return cls(**{**values, **overrides})

@@ -99,6 +99,11 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }
 
 
+def class_names(count: int) -> tuple[str, ...]:
+    """Return the names of classes that are no known tissues: Class 1, Class 2 and so on."""
+    return tuple(f"Class {k + 1}" for k in range(count))
+
+
 def tissue(name: str, index: int) -> Tissue:
     """Return the named tissue, or a neutral one for a class without a name of its own.
 

@@ -147,6 +147,10 @@ class _Run:
             raise InvalidInput(
                 f"There are {count} cases, which is too few; give more, or held_out 0."
             )
+        if count - held_out < processes.count():
+            raise InvalidInput(
+                f"{processes.count()} processes cannot share {count - held_out} cases; start fewer."
+            )
         order = np.random.default_rng(self.settings.seed).permutation(count)
         return np.sort(order[held_out:]), np.sort(order[:held_out])
 

@@ -14,7 +14,7 @@ from DeepGMMSegmentationLib import roles
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.settings import Settings
-from DeepGMMSegmentationLib.tissues import TISSUES, Tissue, tissue
+from DeepGMMSegmentationLib.tissues import TISSUES, Tissue, class_names, tissue
 
 from .connectors import TissueList
 from .images import checkVolumes, gridDifference, resampleVolume
@@ -34,15 +34,9 @@ ROLES = {"lge": "LGE", "t2": "T2", "bssfp": "bSSFP"}  # parameter: role
 FREE = ("device", "seed", "min_island", "density")
 
 
-def classNames(count: int) -> list[str]:
-    """Return the names of classes that have none."""
-    return [f"Class {i + 1}" for i in range(count)]
-
-
 def usualTissues(settings: Settings) -> list[Tissue]:
     """Return the tissues that a result of the settings has, as they are usually shown."""
-    names = settings.prior.tissues if settings.prior else classNames(settings.classes)
-    return [tissue(name, i) for i, name in enumerate(names)]
+    return [tissue(name, i) for i, name in enumerate(settings.tissues)]
 
 
 def presetPrior(node: Any) -> Optional[Prior]:
@@ -56,7 +50,10 @@ def presetPrior(node: Any) -> Optional[Prior]:
             return None
     if node.preset == HEALTHY:
         return Prior.infarct(edema=False).merged("scar", into="healthy myocardium")
-    return _infarct(node).prior
+    # Others have no place in the prior; with none of the three yet, those to come are all.
+    known = [role for role in chosenVolumes(node).values() if role in ROLES.values()]
+    roles = known or list(ROLES.values())
+    return Settings.infarct(roles, no_reflow=node.preset == NO_REFLOW).prior
 
 
 def estimatedPrior(node: Any) -> Prior:
@@ -79,23 +76,12 @@ def estimatedPrior(node: Any) -> Prior:
         ) from error
 
 
-def _infarct(node: Any) -> Settings:
-    # Others have no place in the prior; with none of the three yet, those to come are all.
-    known = [role for role in chosenVolumes(node).values() if role in ROLES.values()]
-    return Settings.infarct(
-        known or list(ROLES.values()), no_reflow=node.preset == NO_REFLOW, method=node.method
-    )
-
-
 def recommended(node: Any) -> Settings:
     """Return the settings that suit the preset, the method and the images that are chosen."""
     prior = presetPrior(node)
     if prior is None:
         return Settings(method=node.method, classes=node.classes)
-    changes = {"prior": prior, "classes": len(prior.tissues)}
-    if prior.depth is None:
-        changes["anatomy"] = 0.0
-    return dataclasses.replace(_infarct(node), **changes)
+    return Settings.infarct(list(prior.means), method=node.method, prior=prior)
 
 
 def basis(node: Any) -> tuple[str, str, tuple[str, ...]]:
@@ -112,13 +98,13 @@ def applyRecommended(node: Any) -> None:
 def resetTissues(node: Any) -> None:
     """Give the table the names and colours of the preset's tissues."""
     prior = presetPrior(node)
-    node.tissues = tissueRows(prior.tissues if prior else classNames(node.classes))
+    node.tissues = tissueRows(prior.tissues if prior else class_names(node.classes))
 
 
 def matchTissuesToClasses(node: Any) -> None:
     """Add or take away rows of the tissue table when the number of classes was changed."""
     if len(node.tissues) != node.classes:
-        added = tissueRows(classNames(node.classes))[len(node.tissues) :]
+        added = tissueRows(class_names(node.classes))[len(node.tissues) :]
         node.tissues = [*node.tissues, *added][: node.classes]
 
 

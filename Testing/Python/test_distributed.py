@@ -44,7 +44,7 @@ def stop(event):
 
 
 def read_log(network_file) -> list[list[float]]:
-    with network_file.with_suffix(".csv").open() as file:
+    with network_file.with_name(network_file.name + ".csv").open() as file:
         return [list(map(float, row.values())) for row in csv.DictReader(file)]
 
 
@@ -84,6 +84,12 @@ def test_two_gloo_processes_give_the_loss_curve_of_one(tmp_path, interrupted):
 def test_a_batch_too_small_for_the_processes_is_refused(monkeypatch):
     monkeypatch.setattr(processes, "count", lambda: 4)
     with pytest.raises(InvalidInput, match="4 processes cannot share a batch of 2"):
+        train(small_cases(2), small_settings(), Training(batch=2))
+
+
+def test_fewer_cases_than_processes_are_refused(monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    with pytest.raises(InvalidInput, match="2 processes cannot share 1 cases; start fewer"):
         train(small_cases(2), small_settings(), Training(batch=2))
 
 

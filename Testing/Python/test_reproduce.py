@@ -257,13 +257,14 @@ def test_what_another_run_has_kept_is_refused(hearts, tmp_path):
     kept = tmp_path / "kept"
     fast = Protocol(("GMM",))
     found = reproduce(hearts, fast, kept)
-    # Neither the device nor the choice of methods makes it another run.
+    # The device does not make it another run.
     assert reproduce(hearts, dataclasses.replace(fast, device="cpu"), kept) == found
     files = sorted(kept.iterdir())
     case = hearts[0].case
     other = dataclasses.replace(case, images=case.images + 1)
     for slices, protocol in (
         (hearts, dataclasses.replace(fast, iterations=7)),
+        (hearts, Protocol(("GMM", "SVGMM"))),
         (hearts[1:], fast),
         ([dataclasses.replace(hearts[0], case=other), *hearts[1:]], fast),
     ):
@@ -354,7 +355,9 @@ def test_a_terminated_run_keeps_what_is_done_and_nothing_else(tmp_path):
     ("options", "message"),
     [
         (["--phantom", "--methods", "nnU-Net"], "no method 'nnU-Net'"),
-        (["--phantom", "--epochs", "0"], "--epochs must be"),
+        (["--phantom", "--epochs", "0"], "--epochs and --iterations must be"),
+        (["--phantom", "--iterations", "0"], "--epochs and --iterations must be"),
+        (["--phantom", "--patients", "2", "--filters", "0"], "filters is 0"),
         (["--phantom", "--patients", "1"], "--patients 2 or more"),
         (["--myops", "."], "no file named"),
     ],

@@ -311,8 +311,22 @@ def test_only_the_same_training_goes_on(tmp_path):
     ):
         with pytest.raises(InvalidInput, match="other cases or settings"):
             train(cases, chosen, training, checkpoint_file=file)
-    file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(InvalidInput, match="no checkpoint"):
+
+
+@pytest.mark.parametrize("damage", ["cut short", "a flipped bit", "something else", "a folder"])
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    file = tmp_path / "checkpoint"
+    train(small_cases(3), small_settings(), Training(epochs=1), checkpoint_file=file)
+    content = bytearray(file.read_bytes())
+    if damage == "a flipped bit":
+        content[len(content) // 2] ^= 64  # in a tensor, where it would go unseen
+    if damage == "a folder":
+        file.unlink()
+        file.mkdir()
+    else:
+        choices = {"cut short": content[:-100], "something else": b"case,LGE,roi\n"}
+        file.write_bytes(choices.get(damage, content))
+    with pytest.raises(InvalidInput, match="remove it to begin anew"):
         train(small_cases(3), small_settings(), Training(epochs=1), checkpoint_file=file)
 
 
@@ -325,8 +339,12 @@ def train_command(table, out, *options) -> list[str]:
     ]
 
 
+def log_of(network_file):
+    return network_file.with_name(network_file.name + ".csv")
+
+
 def rows(network_file) -> int:
-    log = network_file.with_suffix(".csv")
+    log = log_of(network_file)
     return len(log.read_text().splitlines()) - 1 if log.exists() else 0
 
 
@@ -354,10 +372,10 @@ def test_a_killed_training_goes_on_to_the_same_file(tmp_path):
 
     subprocess.run(train_command(table, killed, *options), check=True, **quiet)
     assert killed.read_bytes() == whole.read_bytes()
-    assert killed.with_suffix(".csv").read_bytes() == whole.with_suffix(".csv").read_bytes()
+    assert log_of(killed).read_bytes() == log_of(whole).read_bytes()
     assert sorted(path.name for path in tmp_path.glob("*killed*")) == [
-        "killed.csv",
         "killed.safetensors",
+        "killed.safetensors.csv",
     ]
 
 
@@ -377,6 +395,19 @@ def test_the_command_trains_with_a_prior_of_its_own(tmp_path, capsys):
     assert main(list(map(str, command))) == 2
     assert "n.safetensors exists" in capsys.readouterr().err
     assert main([*map(str, command), "--force"]) == 0
+
+
+def test_the_log_replaces_no_other_table(tmp_path, capsys):
+    table, mine = write_cases(tmp_path, 2), tmp_path / "cases.safetensors.csv"
+    mine.write_text("mine")
+    before = table.read_bytes()
+    command = train_command(table, tmp_path / "cases.safetensors", "--epochs", "1")[3:]
+    assert main(list(map(str, command))) == 2
+    assert f"{mine} exists; name another network, or add --force" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+    assert main([*map(str, command), "--force"]) == 0
+    assert mine.read_text().startswith("epoch,")
+    assert table.read_bytes() == before
 
 
 def test_tensorboard_gets_the_losses(tmp_path, monkeypatch, capsys):
