@@ -65,6 +65,30 @@ def table(tmp_path):
     )
 
 
+@pytest.mark.parametrize("names", [("Class 3",), ("Class 1", "Class 2", "Class 3"), None])
+def test_strokes_from_a_file_go_by_their_names_or_numbers(tmp_path, capsys, names):
+    truth = write_case(tmp_path)
+    strokes = np.where(truth == 2, 3, 0).astype(np.uint8)  # by the rule it would be Class 1
+    strokes[:, :, ::2] = 0
+    if names is None:
+        file, image = tmp_path / "strokes.nii.gz", image_of(strokes)
+    else:
+        file = tmp_path / "strokes.seg.nrrd"
+        values = np.where(strokes == 3, len(names), 0).astype(np.uint8)
+        image = segmentation(image_of(values), names)
+    sitk.WriteImage(image, str(file))
+    command = ["segment", "LGE.nii.gz", "T2.nii.gz", "--roi", "roi.nii.gz", "--seeds", file.name]
+    command = [str(tmp_path / each) if "." in each else each for each in command]
+    command += ["--classes", "3", "--method", "GMM", "--out"]
+    assert main([*command, str(tmp_path / "out")]) == 0
+    found = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "labels.nii.gz")))
+    assert (found[truth == 2] == 3).mean() > 0.95
+    if names == ("Class 3",):
+        sitk.WriteImage(segmentation(image_of(values), ("scar",)), str(file))
+        assert main([*command, str(tmp_path / "other")]) == 2
+        assert "'scar', which is none of Class 1, Class 2, Class 3" in capsys.readouterr().err
+
+
 # --- The table ---------------------------------------------------------------------------------
 
 
@@ -242,6 +266,33 @@ def test_results_of_other_settings_are_not_mixed_in(cohort, tmp_path, capsys):
     assert go(cohort, out, "--smoothing", 2) == 1
     assert "a holds a result of other settings" in capsys.readouterr().out
     assert (out / "a" / "result.json").read_bytes() == before
+
+
+def test_maps_that_are_wanted_later_are_written(cohort, tmp_path, capsys):
+    out = tmp_path / "out"
+    go(cohort, out)
+    (out / "c" / "probability_Class_1.nii.gz").touch()
+    capsys.readouterr()
+    assert go(cohort, out, "--probabilities") == 1
+    assert "2 segmented, 1 skipped" in capsys.readouterr().out
+    assert len(list((out / "a").glob("probability_*.nii.gz"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--classes", 99], "classes is 99"),
+        (["--settings", "gone.json"], "gone.json cannot be read"),
+        (["--infarct", "--max-iterations", 0], "max_iterations is 0"),
+        (["--refine", 2], "--refine goes with --network"),
+        (["--no-reflow"], "--no-reflow goes with --infarct"),
+    ],
+)
+def test_options_that_suit_no_case_are_refused_at_once(cohort, tmp_path, capsys, options, message):
+    assert main(["segment", "--cases", str(cohort), "--out-dir", "o", *map(str, options)]) == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert not told.out
 
 
 def test_the_device_does_not_matter(cohort, tmp_path, capsys):

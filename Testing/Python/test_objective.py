@@ -305,3 +305,18 @@ def test_the_mean_penalty_counts_the_sequences_that_the_prior_knows():
             expected += (means[b, k, 0] - ByHand.tissue(solver, b, k)[0][0]) ** 2 / 3
     found = solver.penalty(torch.zeros(0), torch.from_numpy(means), torch.zeros(0))
     assert found.item() == pytest.approx(0.5 * expected)
+
+
+def test_the_network_sees_the_depth_where_it_counts():
+    """The distance from the region's border, a part of the largest, is the last channel."""
+    solver = solver_for("bias", method="deepG")
+    seen = solver.inputs(ROLES)
+    assert torch.equal(seen[:, :2], solver.images.float())
+    mask = np.pad(solver.region.mask, ((0, 0), (1, 1), (1, 1)))
+    for z, inside in enumerate(mask):
+        outside = np.argwhere(~inside) * SPACING[1:]
+        places = np.argwhere(inside)
+        away = [np.hypot(*(outside - place * SPACING[1:]).T).min() for place in places]
+        depth = seen[z, 2].numpy()[tuple(places.T - 1)]
+        np.testing.assert_allclose(depth, np.array(away) / max(away), rtol=1e-5)
+    assert solver_for(method="deepG").inputs(ROLES).shape[1] == 2

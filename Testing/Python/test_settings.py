@@ -255,6 +255,20 @@ def test_the_infarct_preset_takes_overrides(method):
         Settings.infarct(KNOWN, method=method, seed=-1)
 
 
+def test_the_infarct_preset_takes_a_prior_of_ones_own():
+    own = Prior("own", "", ("a", "b"), {"T1": (0, 1)}, {"T1": (1, 1)}, (0.5, 0.5))
+    record = Settings.infarct(["T1", "T2"], prior=own)
+    assert (record.prior, record.classes, record.start) == (own, 2, "prior")
+    assert record.anatomy == 0  # it has no depth profile
+    assert record.prior_weight == Settings.infarct(KNOWN).prior_weight
+    four = Prior.infarct()
+    assert Settings.infarct(["LGE"], prior=four).prior == four
+    with pytest.raises(InvalidInput, match="needs at least one of T1"):
+        Settings.infarct(KNOWN, prior=own)
+    with pytest.raises(InvalidInput, match="must be a Prior"):
+        Settings.infarct(KNOWN, prior="own.json")
+
+
 def test_the_sequences_of_the_infarct_preset_are_a_list_and_not_a_text():
     with pytest.raises(InvalidInput, match="list of names"):
         Settings.infarct("LGE")
