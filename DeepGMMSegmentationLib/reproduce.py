@@ -88,7 +88,7 @@ def reproduce(
             network, note = _train(method, settings, protocol, training, kept, part)
             notes.append(note)
         for n, each in enumerate(chosen):
-            file = kept / f"{table} {method} {each.patient} {each.number}.json"
+            file = kept / f"{table} {_ascii(method)} {each.patient} {each.number}.json"
             if not file.exists():
                 case = each.case
                 result = segment(
@@ -102,7 +102,7 @@ def reproduce(
                 )
                 found = _scores(table, method, each, result)
                 write_bytes(file, json.dumps(list(map(dataclasses.asdict, found))).encode())
-            for values in json.loads(file.read_text()):
+            for values in json.loads(file.read_bytes()):
                 scores.append(Score(**{**values, "dice": tuple(values["dice"])}))
     return scores, notes
 
@@ -115,11 +115,11 @@ def _claim(kept: Path, slices: Sequence[Slice], protocol: Protocol) -> None:
     for each in slices:
         digest.update(repr((each.patient, each.number, each.case.spacing)).encode())
         digest.update(each.case.images.tobytes() + each.case.truth.tobytes())
-    file, identity = kept / "identity", digest.hexdigest()
+    file, identity = kept / "identity", digest.hexdigest().encode()
     if not kept.exists():
         kept.mkdir(parents=True)
-        write_bytes(file, identity.encode())
-    elif not file.is_file() or file.read_text() != identity:
+        write_bytes(file, identity)
+    elif not file.is_file() or file.read_bytes() != identity:
         raise InvalidInput(
             f"{kept} belongs to a run with other cases or options; give these again to go on with "
             "it, or remove it to begin anew."
@@ -157,6 +157,11 @@ def _cost(
     return len(chosen) * (protocol.iterations if method.startswith("deep") else 1)
 
 
+def _ascii(method: str) -> str:
+    """Return a method's name for a file, whatever letters the system can put into names."""
+    return method.replace("μ", "mu")
+
+
 def _train(
     method: str,
     settings: Settings,
@@ -166,7 +171,7 @@ def _train(
     part: _Part,
 ) -> tuple[TrainedNetwork, str]:
     """Return a trained network, and how its training went."""
-    checkpoint, note = kept / f"{method}.checkpoint", kept / f"{method}.txt"
+    checkpoint, note = (kept / (_ascii(method) + ending) for ending in (".checkpoint", ".txt"))
     resumed, began = checkpoint.exists(), time.perf_counter()
     trained = train(
         [each.case for each in slices],

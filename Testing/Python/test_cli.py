@@ -375,7 +375,8 @@ def test_ctrl_c_ends_the_run_and_leaves_nothing(demo, tmp_path, command):
     process = subprocess.Popen(
         [*COMMAND, command, *map(str, own), *options, "--out", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     shown = ""
     while "NLL" not in shown:  # the first iteration is done

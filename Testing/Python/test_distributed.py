@@ -31,7 +31,8 @@ def start(table, out, launcher):
         list(map(str, command)),
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -339,7 +339,8 @@ def test_a_terminated_run_keeps_what_is_done_and_nothing_else(tmp_path):
     running = subprocess.Popen(
         [*command, "--patients", "2", "--methods", "deepG", "--out", f"{out}/"],
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     while not list(kept.glob("1 deepG *.json")):
         assert running.poll() is None
