@@ -27,6 +27,7 @@ from DeepGMMSlicer.fit import recordOf
 from DeepGMMSlicer.logic import RESOURCES, DeepGMMSegmentationLogic, loadTerminology
 from DeepGMMSlicer.parameters import (
     ESTIMATED,
+    FIELDS,
     UNNAMED,
     DeepGMMSegmentationParameterNode,
     writeSettings,
@@ -119,6 +120,12 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._logHandler = LogHandler(self.ui.logEdit.appendPlainText)
         logging.getLogger("DeepGMMSegmentationLib").addHandler(self._logHandler)
         self.findings = Findings(self.ui)
+        brought = {"preset", "tissues", *FIELDS} - set(choices.FREE)
+        self._broughtByNetwork = [self.ui.paperButton, self.ui.defaultsButton] + [
+            widget
+            for widget in vars(self.ui).values()
+            if widget.property("SlicerParameterName") in brought
+        ]
         self._showRunning(False)
         self.initializeParameterNode()
 
@@ -186,11 +193,10 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             return
         self._followChoices()
         self._showSegments()
-        self.ui.classesSpinBox.enabled = node.preset == UNNAMED
-        fitted = not node.network  # a trained network brings its tissues and all settings
-        for widget in (self.ui.presetSelector, self.ui.tissueTable, self.ui.advancedButton):
+        fitted = not node.network  # a trained network brings its tissues and most settings
+        for widget in self._broughtByNetwork:
             widget.enabled = fitted
-        self.ui.methodSelector.enabled = fitted
+        self.ui.classesSpinBox.enabled = fitted and node.preset == UNNAMED
         self.ui.refineSpinBox.enabled = not fitted
         self.ui.methodDescription.text = texts.methodDescription(node.method if fitted else "")
         self.ui.estimateButton.enabled = node.labelled is not None
@@ -210,7 +216,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._basis = choices.basis(node)
         with slicer.util.NodeModify(node):
             if self._basis != before:
-                choices.applyRecommended(node)
+                choices.applyRecommended(node, keep=choices.FREE)
                 if (self._basis[0], self._basis[2]) != (before[0], before[2]):
                     choices.resetTissues(node)
             choices.matchTissuesToClasses(node)

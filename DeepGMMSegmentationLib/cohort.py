@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from .errors import InvalidInput
 from .files import PathLike, read_images, read_labels, read_roi, segments
 from .roles import stem
+from .tissues import usual_name
 
 # Columns that are no sequence; every other column is one and its header is its role.
 COLUMNS = ("case", "roi", "truth", "segment")
@@ -191,7 +192,7 @@ def read_named_labels(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return labels in the order of the tissues, and the tissues; arguments as of `load_case`."""
     labels, image = read_labels(path, reference, resample)
-    named = {each.value: each.name for each in segments(image)}
+    named = {each.value: usual_name(each.name) for each in segments(image)}
     if named:
         tissues = tissues or tuple(name for _, name in sorted(named.items()))
         order = np.zeros(max(*named, labels.max()) + 1, dtype=np.uint8)

@@ -111,10 +111,12 @@ def _labelled_region(case: Case, tissues: Sequence[str]) -> tuple[Region, np.nda
             "are wanted; number the labels of all cases alike."
         )
     labels = np.where(case.roi, case.truth, 0)
-    if not labels.any() or labels.max() > len(tissues):
+    if not labels.any():
+        raise InvalidInput(f"{case.name} has no label in its region; label its tissues there.")
+    if labels.max() > len(tissues):
         raise InvalidInput(
-            f"{case.name} has labels from {labels.min()} to {labels.max()} in its region; label "
-            f"its {len(tissues)} tissues from 1 on."
+            f"{case.name} has the label {labels.max()} but there are {len(tissues)} tissues; "
+            "number them from 1 on."
         )
     # One mixture, normalised over the region: the units in which a prior is written.
     settings = Settings(classes=max(len(tissues), 2), scope="volume", normalize="roi")

@@ -12,6 +12,8 @@ import numpy as np
 
 from .errors import InvalidInput
 
+CLASSES = (2, 8)  # how many tissues can be told apart, at least and at most
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -52,6 +54,9 @@ class Prior:
         ):
             raise InvalidInput("The prior's tissues must be a list of different names.")
         count = len(names)
+        least, most = CLASSES
+        if not least <= count <= most:
+            raise InvalidInput(f"The prior has {count} tissues; give {least} to {most}.")
 
         def row(values: Any, what: str) -> tuple[float, ...]:
             try:

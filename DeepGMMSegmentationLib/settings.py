@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Optional
 
 from .errors import InvalidInput
-from .priors import Prior
+from .priors import CLASSES, Prior
 from .tissues import class_names
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
@@ -25,7 +25,7 @@ CHOICES = {
 }
 # Bounds of the numbers: (least, most), both included.
 RANGES = {
-    "classes": (2, 8),
+    "classes": CLASSES,
     "restarts": (1, 100),
     "tolerance": (0.0, 1e6),
     "min_iterations": (1, 100_000),

@@ -99,6 +99,12 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }
 
 
+def usual_name(name: str) -> str:
+    """Return a tissue's name as `TISSUES` has it, where only case or outer spaces differ."""
+    plain = name.strip().casefold()
+    return plain if plain in TISSUES else name
+
+
 def class_names(count: int) -> tuple[str, ...]:
     """Return the names of classes that are no known tissues: Class 1, Class 2 and so on."""
     return tuple(f"Class {k + 1}" for k in range(count))

@@ -79,7 +79,7 @@ class TrainedNetwork:
         if set(roles) != set(self.roles):
             raise InvalidInput(
                 f"The network was trained for {', '.join(self.roles)} but the images are "
-                f"{', '.join(roles)}; give the same sequences, or name them alike (--roles)."
+                f"{', '.join(roles)}; give the same sequences, or name them alike."
             )
         for field in dataclasses.fields(Settings):
             trained, asked = (getattr(each, field.name) for each in (self.settings, settings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -14,7 +15,7 @@ from DeepGMMSegmentationLib import roles
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.settings import Settings
-from DeepGMMSegmentationLib.tissues import TISSUES, Tissue, class_names, tissue
+from DeepGMMSegmentationLib.tissues import Tissue, class_names, tissue, usual_name
 
 from .connectors import TissueList
 from .images import checkVolumes, gridDifference, resampleVolume
@@ -30,7 +31,7 @@ from .parameters import (
 from .region import segmentId
 
 ROLES = {"lge": "LGE", "t2": "T2", "bssfp": "bSSFP"}  # parameter: role
-# What the panel may change of a trained network's settings.
+# Settings that follow from no other choice, not even from that of a trained network.
 FREE = ("device", "seed", "min_island", "density")
 
 
@@ -90,9 +91,9 @@ def basis(node: Any) -> tuple[str, str, tuple[str, ...]]:
     return node.preset, node.method, prior.tissues if prior else ()
 
 
-def applyRecommended(node: Any) -> None:
-    """Set everything in Advanced to what is recommended."""
-    writeSettings(node, recommended(node))
+def applyRecommended(node: Any, keep: Sequence[str] = ()) -> None:
+    """Set everything in Advanced to what is recommended, but what is to be kept."""
+    writeSettings(node, recommended(node), keep)
 
 
 def resetTissues(node: Any) -> None:
@@ -201,6 +202,7 @@ def request(node: Any) -> dict[str, Any]:
                     path=node.network
                 )
             )
+        Settings(**{name: getattr(node, name) for name in FREE})  # refuses what it cannot take
         return {**request, "network": node.network, "refine": node.refine}
     prior = estimatedPrior(node) if node.preset == ESTIMATED else presetPrior(node)
     if prior and not set(prior.means) & set(chosen.values()):
@@ -234,9 +236,11 @@ def withNetwork(node: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 def _tissues(rows: TissueList) -> list[Tissue]:
     """Return the tissues of the table; a known name brings its clinical term."""
+    if not all(name.strip() for name, _color in rows):
+        raise InvalidInput(_("A tissue has no name; give it one in the table."))
     return [
         dataclasses.replace(
-            TISSUES.get(name) or tissue(name, i),
+            tissue(usual_name(name), i),
             name=name,
             color=tuple(bytes.fromhex(color[1:])),
         )

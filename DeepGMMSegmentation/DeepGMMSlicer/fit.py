@@ -15,7 +15,7 @@ import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.settings import Settings
-from DeepGMMSegmentationLib.tissues import TISSUES
+from DeepGMMSegmentationLib.tissues import TISSUES, usual_name
 
 from .images import arrays
 from .labels import painted, segments
@@ -70,7 +70,8 @@ def tissueNames(names: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
     InvalidInput
         If one name stands for two classes.
     """
-    known = tuple(name if name in TISSUES else other for name, other in zip(names, given))
+    usual = map(usual_name, names)
+    known = tuple(name if name in TISSUES else other for name, other in zip(usual, given))
     for name in known:
         if known.count(name) > 1:
             raise InvalidInput(

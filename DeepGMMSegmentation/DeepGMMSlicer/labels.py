@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.errors import InvalidInput
+from DeepGMMSegmentationLib.tissues import usual_name
 
 from .region import labelMapArray, segmentArray
 
@@ -74,7 +75,19 @@ def strokes(node: Any, tissues: Sequence[str], reference: Any) -> np.ndarray:
 
 
 def truth(node: Any, reference: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return a labelled segmentation as labels from 1 on, and the names of its segments."""
+    """Return a labelled segmentation as labels from 1 on, and the names of its segments.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing is labelled.
+    """
     named = segments(node)
     labels = painted(node, {each: i + 1 for i, each in enumerate(named)}, reference)
-    return labels, tuple(segment.GetName() for segment in named.values())
+    if not labels.any():
+        raise InvalidInput(
+            _("The labelled segmentation {name} is empty or lies outside {image}; paint a segment "
+              "for every tissue.")
+            .format(name=node.GetName(), image=reference.GetName())
+        )  # fmt: skip
+    return labels, tuple(usual_name(segment.GetName()) for segment in named.values())

@@ -228,7 +228,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
     ) -> Prior:
         """Return how the tissues of a labelled segmentation look and where in the region they lie.
 
-        ``Settings.infarct(roles, prior=prior, classes=len(prior.tissues))`` uses it.
+        ``Settings.infarct(roles, prior=prior)`` uses it.
 
         Parameters
         ----------

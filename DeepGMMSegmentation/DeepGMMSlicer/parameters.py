@@ -49,7 +49,7 @@ def _annotation(name: str, default: Any) -> Any:
     return type(default)
 
 
-_FIELDS = {
+FIELDS = {
     field.name: getattr(DEFAULTS, field.name)
     for field in dataclasses.fields(Settings)
     if field.name not in ELSEWHERE
@@ -68,8 +68,8 @@ SettingsParameters = type(
     "SettingsParameters",
     (),
     {
-        **_FIELDS,
-        "__annotations__": {name: _annotation(name, value) for name, value in _FIELDS.items()},
+        **FIELDS,
+        "__annotations__": {name: _annotation(name, value) for name, value in FIELDS.items()},
     },
 )
 
@@ -124,14 +124,17 @@ def readSettings(parameterNode: SettingsParameters, **others: Any) -> Settings:
     InvalidInput
         If the choices do not go together.
     """
-    values = {name: getattr(parameterNode, name) for name in _FIELDS}
+    values = {name: getattr(parameterNode, name) for name in FIELDS}
     values[GAUSSIAN] = values[GAUSSIAN] or None
     return Settings(**values, **others)
 
 
-def writeSettings(parameterNode: SettingsParameters, settings: Settings) -> None:
-    """Set every parameter of the node to what the settings say."""
+def writeSettings(
+    parameterNode: SettingsParameters, settings: Settings, keep: Sequence[str] = ()
+) -> None:
+    """Set the parameters of the node to what the settings say, but those that are to be kept."""
     with slicer.util.NodeModify(parameterNode):
-        for name in _FIELDS:
-            value = getattr(settings, name)
-            setattr(parameterNode, name, 0.0 if value is None else value)
+        for name in FIELDS:
+            if name not in keep:
+                value = getattr(settings, name)
+                setattr(parameterNode, name, 0.0 if value is None else value)

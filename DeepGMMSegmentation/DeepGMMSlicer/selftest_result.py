@@ -254,7 +254,13 @@ class ResultTests:
             path = Path(folder) / "network.safetensors"
             network.save(path)
             ui.networkEdit.currentPath = str(path)
-            self.assertFalse(ui.methodSelector.enabled)
+            for widget in (ui.methodSelector, ui.filtersSpinBox, ui.paperButton):
+                self.assertFalse(widget.enabled)
+            for widget in (ui.deviceEdit, ui.seedSpinBox, ui.min_islandSpinBox, ui.densitySpinBox):
+                self.assertTrue(widget.enabled)
+            ui.deviceEdit.text = "tpu"
+            self.assertIn("device is 'tpu'", ui.applyButton.toolTip)
+            ui.deviceEdit.text = "cpu"
             self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
             ui.refineSpinBox.value = 2
             ui.min_islandSpinBox.value = 5

@@ -130,8 +130,10 @@ def test_cases_that_cannot_be_used_are_named():
         estimate([dataclasses.replace(case, tissues=())])
     with pytest.raises(InvalidInput, match="number the labels of all cases alike"):
         estimate([case, dataclasses.replace(case, tissues=TISSUES[::-1])])
-    with pytest.raises(InvalidInput, match="labels from 0 to 3 in its region; label its 2"):
+    with pytest.raises(InvalidInput, match="has the label 3 but there are 2 tissues"):
         estimate([dataclasses.replace(case, tissues=())], TISSUES[:2])
+    with pytest.raises(InvalidInput, match="has no label in its region"):
+        estimate([dataclasses.replace(case, truth=case.truth * ~case.roi)])
     with pytest.raises(InvalidInput, match="No case with LGE shows scar"):
         estimate([dataclasses.replace(case, truth=np.minimum(case.truth, 2))])
     with pytest.raises(InvalidInput, match="There is no case"):

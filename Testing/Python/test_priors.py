@@ -27,8 +27,8 @@ GOOD = {
 
 
 @st.composite
-def random_priors(draw):
-    count = draw(st.integers(2, 6))
+def random_priors(draw, least=2):
+    count = draw(st.integers(least, 6))
     names = draw(st.lists(st.text(), min_size=count, max_size=count, unique=True))
     roles = draw(st.lists(st.text(), min_size=1, max_size=3, unique=True))
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
@@ -51,7 +51,7 @@ def test_json_reads_back_to_an_equal_prior(prior):
 
 
 @settings(deadline=None)
-@given(random_priors(), st.data())
+@given(random_priors(least=3), st.data())
 def test_merging_gives_share_and_place_to_the_other_tissue(prior, data):
     gone, into = data.draw(st.permutations(range(len(prior.tissues))))[:2]
     merged = prior.merged(prior.tissues[gone], into=prior.tissues[into])
@@ -98,6 +98,8 @@ def test_a_prior_without_a_field_is_refused_by_its_name(name):
     ("field", "value", "message"),
     [
         ("tissues", ["dark", "dark"], "different names"),
+        ("tissues", [], "has 0 tissues; give 2 to 8"),
+        ("tissues", ["dark"], "has 1 tissues; give 2 to 8"),
         ("tissues", "ab", "different names"),
         ("tissues", [1, 2], "different names"),
         ("tissues", [["dark"], ["bright"]], "prior"),

@@ -11,14 +11,14 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from DeepGMMSlicer import choices, dependencies, outputs, parameters, sampledata
+from DeepGMMSlicer import choices, dependencies, fit, outputs, parameters, sampledata
 from DeepGMMSlicer.charts import CHART, SERIES
 from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
 from DeepGMMSlicer.region import regionArray
 from DeepGMMSlicer.selftest import segmentsOf
 
 from DeepGMMSegmentationLib import Settings
-from DeepGMMSegmentationLib.errors import DeepGMMError
+from DeepGMMSegmentationLib.errors import DeepGMMError, InvalidInput
 
 ENDLESS = {"method": "deepSVG", "tolerance": 0.0, "max_iterations": 100_000}
 
@@ -100,6 +100,54 @@ class PanelTest(unittest.TestCase):
         self.assertEqual(settings(), Settings.infarct(roles, method="deepG"))
         self.node.preset = UNNAMED
         self.assertEqual(settings(), Settings(method="deepG"))
+
+    def test_choices_of_machine_and_measures_outlast_another_method(self):
+        kept = {"device": "cpu", "seed": 7, "min_island": 20.0, "density": 1.0}
+        for name, value in kept.items():
+            setattr(self.node, name, value)
+        self.node.method = "deepSVG"
+        self.node.t2 = None
+        wanted = Settings.infarct(["LGE", "bSSFP"], method="deepSVG", **kept)
+        self.assertEqual(choices.request(self.node)["settings"], wanted)
+        self.ui.defaultsButton.click()
+        wanted = Settings.infarct(["LGE", "bSSFP"], method="deepSVG")
+        self.assertEqual(choices.request(self.node)["settings"], wanted)
+
+    def test_recommended_smoothing_can_be_typed(self):
+        self.ui.smoothingSpinBox.value = 5
+        self.ui.smoothingSpinBox.value = 1.75
+        self.assertEqual(self.node.smoothing, 1.75)
+
+    def test_tissue_without_a_name_is_refused(self):
+        self.ui.tissueTable.item(2, 0).setText(" ")
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertIn("A tissue has no name", self.ui.applyButton.toolTip)
+
+    def test_names_of_labelled_tissues_may_be_capitalized(self):
+        segments = segmentsOf(self.truth)
+        for segment in segments:
+            segment.SetName(f"{segment.GetName().capitalize()} ")
+        self.ui.labelledSelector.setCurrentNode(self.truth)
+        self.ui.estimateButton.click()
+        names = ["blood pool", "healthy myocardium", "edema", "scar"]
+        self.assertEqual([name for name, color in self.node.tissues], names)
+        self.ui.tissueTable.item(3, 0).setText("Scar")
+        self.ui.applyButton.click()
+        record = fit.recordOf(self.node.output)
+        self.assertIsNotNone(record["measures"]["infarct"])
+        scar = segmentsOf(self.node.output)[3]
+        self.assertEqual(scar.GetName(), "Scar")
+        self.assertIn("12402003", scar.GetTerminology())
+
+    def test_segmentation_of_one_tissue_or_none_gives_no_prior(self):
+        before = choices.request(self.node)
+        blank = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Blank")
+        for labelled, reason in ((blank, "Blank is empty"), (self.region, "has 1 tissues")):
+            self.ui.labelledSelector.setCurrentNode(labelled)
+            with self.assertRaisesRegex(InvalidInput, reason):
+                self.panel.onEstimate()  # as by a click, whose exception Qt shows
+        self.node.labelled = None
+        self.assertEqual(choices.request(self.node), before)
 
     def test_tissues_follow_the_images(self):
         """Without T2 and bSSFP there is no edema to be seen."""
