@@ -11,11 +11,9 @@ tissues at the best matching of the unnamed classes.
 from __future__ import annotations
 
 import argparse
-import platform
 
 import numpy as np
-import torch
-from table import write_csv
+from shared import machine, write_csv
 from torch.utils.flop_counter import FlopCounterMode
 
 from DeepGMMSegmentationLib import Settings, segment
@@ -66,10 +64,7 @@ def main() -> None:
     parser.add_argument("--out", default="deep.csv", help="the CSV to write")
     parser.add_argument("--seeds", type=int, default=20, help="synthetic hearts")
     arguments = parser.parse_args()
-    print(
-        f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-        f"CUDA {torch.cuda.is_available()}"
-    )
+    print(machine())
     rows = []
     for seed in range(arguments.seeds):
         images, labels = slice_of(seed)

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
 import subprocess
 import sys
 import time
 import warnings
 
-from table import write_csv
+from shared import machine, write_csv
 
 SEQUENCES, CLASSES, ITERATIONS = 3, 4, 20
 
@@ -100,7 +99,7 @@ def main() -> None:
         return
     import numpy as np
 
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
+    print(machine())
     rows = []
     for voxels in (10**4, 10**5, 10**6):
         for covariance in ("diag", "full"):

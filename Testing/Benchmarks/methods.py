@@ -10,11 +10,9 @@ healthy myocardium in the truth too.
 from __future__ import annotations
 
 import argparse
-import platform
 
 import numpy as np
-import torch
-from table import write_csv
+from shared import machine, write_csv
 
 from DeepGMMSegmentationLib import Settings, segment
 from DeepGMMSegmentationLib.measures import dice, match
@@ -39,10 +37,7 @@ def main() -> None:
     parser.add_argument("--out", default="methods.csv", help="the CSV to write")
     parser.add_argument("--hearts", type=int, default=20, help="how many synthetic hearts")
     arguments = parser.parse_args()
-    print(
-        f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-        f"CUDA {torch.cuda.is_available()}"
-    )
+    print(machine())
     hearts = [heart(FIRST_SEED + seed) for seed in range(arguments.hearts)]
     rows = []
     for name, roles, settings in CONTENDERS:

@@ -6,13 +6,12 @@ python Testing/Benchmarks/startup.py --out startup.csv
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import subprocess
 import sys
 import time
 
-from table import write_csv
+from shared import machine, write_csv
 
 COMMANDS = {
     "python alone": ["-c", "pass"],
@@ -29,7 +28,7 @@ def main() -> None:
     parser.add_argument("--out", default="startup.csv", help="the CSV to write")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each; the median counts")
     arguments = parser.parse_args()
-    print(f"{platform.machine()}, Python {platform.python_version()}")
+    print(machine())
     rows = []
     for name, command in COMMANDS.items():
         seconds = []

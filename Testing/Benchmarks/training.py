@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
-import platform
 import time
 
 import numpy as np
 import SimpleITK as sitk
-import torch
-from table import write_csv
+from shared import machine, write_csv
 
 from DeepGMMSegmentationLib import Settings, segment
 from DeepGMMSegmentationLib.cohort import Case
@@ -97,11 +94,7 @@ def main() -> None:
         default = getattr(Training, field)
         parser.add_argument("--" + field, type=type(default), default=default)
     arguments = parser.parse_args()
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads, Python {platform.python_version()}, "
-        f"torch {torch.__version__}"
-    )
+    print(machine())
     cases = [case(seed) for seed in range(arguments.train)]
     unseen = [case(UNSEEN + seed) for seed in range(arguments.test)]
     rows = []

@@ -1,7 +1,9 @@
-"""Starts the stand-in for the Slicer application before the first test that needs it."""
+"""Starts the stand-in for Slicer before the first test that needs it; one thread for small work."""
 
 import sys
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -11,3 +13,14 @@ def pytest_pycollect_makemodule(module_path):
         import SlicerHost
 
         SlicerHost.start()
+
+
+@pytest.fixture
+def one_thread():
+    """What is so small is slower on several, and very slow where they are taken."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

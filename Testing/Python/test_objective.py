@@ -15,6 +15,7 @@ from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.region import prepare
 from DeepGMMSegmentationLib.solver import Solver
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROLES = ("LGE", "a sequence that the prior does not know")
 SPACING = (4.0, 1.5, 2.0)
 EXTRAS = {
@@ -24,15 +25,6 @@ EXTRAS = {
     "smooth": {"smoothing": 3.0},
     "all": {"prior_weight": 0.3, "anatomy": 0.7, "smoothing": 3.0},
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Thousands of tiny products: threads would only wait for each other, long on a busy CPU."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def prior_of(classes):

@@ -27,16 +27,8 @@ from DeepGMMSegmentationLib.trained import TrainedNetwork
 from DeepGMMSegmentationLib.training import train
 from DeepGMMSegmentationLib.training_settings import Training
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """What is so small is slower on several, and very slow where they are taken."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Answer(nn.Module):
