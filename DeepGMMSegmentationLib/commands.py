@@ -9,13 +9,7 @@ from typing import Any
 from .commands_cohort import segment_cases
 from .console import add_command, progress_bar, say
 from .errors import InvalidInput
-from .options import (
-    add_network,
-    add_settings,
-    chosen_network,
-    chosen_settings,
-    infarct_preset,
-)
+from .options import add_network, add_settings, chosen_network, chosen_settings
 
 SEGMENT = """\
 Divide a region of aligned images into tissues.
@@ -187,10 +181,8 @@ def segment(args: argparse.Namespace) -> None:
 
     network = chosen_network(args)
     roles = args.roles or file_roles(args.images)
-    base = network and network.settings
-    if args.infarct:
-        base = infarct_preset(args, tuple(roles))
-    settings = chosen_settings(args, base)
+    infarct = roles if args.infarct else None
+    settings = chosen_settings(args, network and network.settings, infarct)
     check_folder(args.out, OUTPUTS, args.force)
     if not len(set(roles)) == len(roles) == len(args.images):
         raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
@@ -250,7 +242,7 @@ def demo(args: argparse.Namespace) -> None:
     from .sample import ROLES, heart
     from .terminal import dice_table, overview
 
-    settings = chosen_settings(args, infarct_preset(args, ROLES))
+    settings = chosen_settings(args, infarct=ROLES)
     drawn = heart(settings.seed)
     arrays = dict(zip(drawn.roles, drawn.images))
     arrays.update(lv=drawn.roi.astype(np.uint8), truth=drawn.labels)

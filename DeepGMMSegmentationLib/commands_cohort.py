@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .console import progress_bar, say
 from .errors import DeepGMMError
-from .options import chosen_network, chosen_settings, infarct_preset
+from .options import chosen_network, chosen_settings
 
 if TYPE_CHECKING:
     from .cohort import CaseFiles
@@ -44,10 +44,8 @@ def segment_cases(args: argparse.Namespace) -> None:
     mine = share(cases)
 
     def settings_of(roles: Iterable[str]) -> Settings:
-        base = network and network.settings
-        if args.infarct:
-            base = infarct_preset(args, tuple(roles))
-        settings = chosen_settings(args, base)
+        infarct = roles if args.infarct else None
+        settings = chosen_settings(args, network and network.settings, infarct)
         return dataclasses.replace(settings, device=own_device(settings.device))
 
     def wanted(case: CaseFiles) -> Wanted:

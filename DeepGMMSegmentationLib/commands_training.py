@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .console import add_command, progress_bar, say
 from .errors import Cancelled, InvalidInput
-from .options import add_fields, add_settings, chosen_fields, chosen_settings, infarct_preset
+from .options import add_fields, add_settings, chosen_fields, chosen_settings
 from .training_settings import CHOICES, DEPTH, Training
 
 if TYPE_CHECKING:
@@ -138,8 +138,7 @@ def train(args: argparse.Namespace) -> None:
     if table.exists() and not (checkpoint.exists() or args.force):
         raise InvalidInput(f"{table} exists; name another network, or add --force.")
     files = read_cases(args.cases)
-    base = infarct_preset(args, tuple(files[0].images), method="deepSVG", depth=DEPTH)
-    settings = chosen_settings(args, base)
+    settings = chosen_settings(args, infarct=files[0].images, method="deepSVG", depth=DEPTH)
     settings = dataclasses.replace(settings, device=processes.own_device(settings.device))
     training = Training(**chosen_fields(args, Training))
     with processes.joined(settings.device) as first:

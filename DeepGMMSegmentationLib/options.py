@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -58,14 +59,26 @@ def chosen_fields(args: argparse.Namespace, record: type) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
-def chosen_settings(args: argparse.Namespace, base: Optional[Settings] = None) -> Settings:
+def chosen_settings(
+    args: argparse.Namespace,
+    base: Optional[Settings] = None,
+    infarct: Optional[Iterable[str]] = None,
+    **preset: Any,
+) -> Settings:
     """Return the settings that the parsed options ask for.
+
+    What is not given as an option comes from a file or the paper, where the options say so, else
+    from the infarct preset, where there are sequences for it, else from the base.
 
     Parameters
     ----------
     args : Namespace
     base : Settings, optional
-        What is not given, where it comes from no file and not from the paper.
+        By default ``Settings()``.
+    infarct : iterable of str, optional
+        The sequences, where the infarct preset is wanted.
+    **preset
+        What that preset has otherwise.
 
     Raises
     ------
@@ -80,23 +93,10 @@ def chosen_settings(args: argparse.Namespace, base: Optional[Settings] = None) -
         return Settings.paper(**{"method": Settings.method, **given})
     if args.settings:
         base = Settings.from_json(_text(Path(args.settings)))
+    elif infarct is not None:
+        no_reflow = getattr(args, "no_reflow", False)
+        return Settings.infarct(tuple(infarct), no_reflow=no_reflow, **{**preset, **given})
     return dataclasses.replace(base or Settings(), **given)
-
-
-def infarct_preset(
-    args: argparse.Namespace, roles: tuple[str, ...], method: str = "SVGMM", **overrides: Any
-) -> Optional[Settings]:
-    """Return the infarct preset of a method, unless the options name another or other settings."""
-    if args.settings or args.paper:
-        return None
-    if isinstance(getattr(args, "prior", None), Path):
-        overrides["prior"] = _prior(args.prior)
-    return Settings.infarct(
-        roles,
-        method=getattr(args, "method", method),
-        no_reflow=getattr(args, "no_reflow", False),
-        **overrides,
-    )
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

@@ -331,16 +331,17 @@ class Settings:
         if isinstance(roles, str):
             raise InvalidInput(f"The sequences are the text {roles!r}; give a list of names.")
         prior = overrides.get("prior")
-        given = isinstance(prior, Prior)
-        names = (prior if given else Prior.infarct()).means
-        known = set(roles) & set(names)
+        shipped = not isinstance(prior, Prior)
+        if shipped:
+            prior = Prior.infarct(no_reflow=no_reflow)
+        known = set(roles) & set(prior.means)
         if not known:
             raise InvalidInput(
                 f"The sequences are {', '.join(roles)}; the infarct preset needs at least one of "
-                f"{', '.join(names)}."
+                f"{', '.join(prior.means)}."
             )
-        if not given:
-            prior = Prior.infarct(edema="T2" in known or len(known) > 1, no_reflow=no_reflow)
+        if shipped and len(known) == 1 and "T2" not in known:
+            prior = prior.merged("edema", into="healthy myocardium")
         values: dict[str, Any] = {
             "method": "SVGMM",
             "classes": len(prior.tissues),

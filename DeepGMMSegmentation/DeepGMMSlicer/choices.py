@@ -53,8 +53,8 @@ def presetPrior(node: Any) -> Optional[Prior]:
         return Prior.infarct(edema=False).merged("scar", into="healthy myocardium")
     # Others have no place in the prior; with none of the three yet, those to come are all.
     known = [role for role in chosenVolumes(node).values() if role in ROLES.values()]
-    roles = known or list(ROLES.values())
-    return Settings.infarct(roles, no_reflow=node.preset == NO_REFLOW).prior
+    no_reflow = node.preset == NO_REFLOW
+    return Settings.infarct(known or list(ROLES.values()), no_reflow=no_reflow).prior
 
 
 def estimatedPrior(node: Any) -> Prior:
