@@ -44,6 +44,9 @@ def joined(device: str) -> Iterator[bool]:
     torch.distributed.init_process_group("nccl" if on_cuda else "gloo")
     try:
         yield rank() == 0
+        # torchrun ends all when one fails: none may end before the first has written its file, nor
+        # while its own threads, which DistributedDataParallel keeps alive, still let go of tensors.
+        torch.distributed.barrier()
     finally:
         torch.distributed.destroy_process_group()
 
