@@ -21,10 +21,10 @@ if importlib.util.find_spec("DeepGMMSegmentationLib") is None:
     # Run from the sources, where the library lies beside the module's folder.
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from DeepGMMSlicer import choices, dependencies, outputs, sampledata, texts
-from DeepGMMSlicer.findings import Findings
-from DeepGMMSlicer.fit import recordOf
 from DeepGMMSlicer.logic import RESOURCES, DeepGMMSegmentationLogic, loadTerminology
+from DeepGMMSlicer.panel import choices, dependencies, texts
+from DeepGMMSlicer.panel.findings import Findings
+from DeepGMMSlicer.panel.run import LogHandler, Run
 from DeepGMMSlicer.parameters import (
     ESTIMATED,
     FIELDS,
@@ -32,7 +32,8 @@ from DeepGMMSlicer.parameters import (
     DeepGMMSegmentationParameterNode,
     writeSettings,
 )
-from DeepGMMSlicer.run import LogHandler, Run
+from DeepGMMSlicer.scene import result_nodes, sampledata
+from DeepGMMSlicer.scene.stored_result import recordOf
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
@@ -286,7 +287,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         finally:
             self._run = None
             self._showRunning(False)
-        outputs.show(output, node.show3D)
+        result_nodes.show(output, node.show3D)
 
     def _cancel(self) -> None:
         if self._run:
@@ -347,7 +348,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
     def onShowResult(self, checked: bool = False) -> None:
         """Show the table and a plot of the output segmentation."""
-        outputs.show(self._parameterNode.output, in3D=False)
+        result_nodes.show(self._parameterNode.output, in3D=False)
 
     def onRecompute(self, checked: bool = False) -> None:
         """Measure the output segmentation as the user has edited it."""

@@ -15,7 +15,7 @@ from .errors import Cancelled, DeepGMMError, InvalidInput, OutOfMemory
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .case import segment
+    from .segmentation import segment
 
 __version__ = "1.0.0"
 __all__ = ["Cancelled", "DeepGMMError", "InvalidInput", "OutOfMemory", "Settings", "segment"]
@@ -24,7 +24,7 @@ __all__ = ["Cancelled", "DeepGMMError", "InvalidInput", "OutOfMemory", "Settings
 def __getattr__(name: str) -> object:
     """Import `segment`, and torch with it, only when it is asked for (PEP 562)."""
     if name == "segment":
-        from .case import segment
+        from .segmentation import segment
 
         return segment
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,20 +17,21 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import InvalidInput
+from DeepGMMSegmentationLib.io.sequences import role
 from DeepGMMSegmentationLib.priors import Prior
-from DeepGMMSegmentationLib.roles import role
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue
 
-from . import choices, outputs, tables
-from .estimated import estimate
-from .fit import recordOf
-from .images import arrays, checkVolumes, spacing
-from .labels import strokes as painted
-from .measuring import checkInsertion, marks, writeReport
+from .panel import choices
+from .panel.run import Guard
 from .parameters import DeepGMMSegmentationParameterNode
-from .region import regionArray, regionName
-from .run import Guard
+from .scene import result_nodes, tables
+from .scene.images import arrays, checkVolumes, spacing
+from .scene.labels import strokes as painted
+from .scene.measuring import checkInsertion, marks, writeReport
+from .scene.prior_estimation import estimate
+from .scene.region import regionArray, regionName
+from .scene.stored_result import recordOf
 
 RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 
@@ -131,7 +132,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         marked = marks(rvInsertion, remote, volumes[0])
         checkInsertion(marked, inside, spacing(volumes[0]))
         if isinstance(network, (str, Path)):
-            from DeepGMMSegmentationLib.trained import TrainedNetwork
+            from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
             network = TrainedNetwork.load(network)
         settings = settings or (network.settings if network else Settings())
@@ -155,7 +156,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             seeds=seeds,
         )
         guard.heartbeat()
-        return outputs.addResult(result, tissues, volumes, images, name, marked, output, maps)
+        return result_nodes.addResult(result, tissues, volumes, images, name, marked, output, maps)
 
     def recompute(
         self,
@@ -178,7 +179,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         Returns
         -------
         dict
-            The measures, as `DeepGMMSegmentationLib.summary.Measures.to_dict` gives them.
+            The measures, as `DeepGMMSegmentationLib.cardiac.measures.Measures.to_dict` gives them.
 
         Raises
         ------
@@ -186,13 +187,15 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             If the segmentation is no result, or a segment is none of its tissues. Nothing is
             changed then.
         """
-        outputs.recompute(segmentation, rvInsertion, remote)
+        result_nodes.recompute(segmentation, rvInsertion, remote)
         return recordOf(segmentation)["measures"]
 
     def tableText(self, segmentation: vtkMRMLSegmentationNode) -> str:
         """Return the table of measures with tabs between its columns, as spreadsheets paste it."""
         recordOf(segmentation)  # or there is no table
-        return "\n".join(map(tables.text, outputs.ownedNodes(segmentation, [outputs.TABLE])))
+        return "\n".join(
+            map(tables.text, result_nodes.ownedNodes(segmentation, [result_nodes.TABLE]))
+        )
 
     def saveReport(
         self,

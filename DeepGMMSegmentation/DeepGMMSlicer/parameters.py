@@ -20,7 +20,7 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 from DeepGMMSegmentationLib import tissues
 from DeepGMMSegmentationLib.settings import CHOICES, RANGES, Settings
 
-from .connectors import TissueList, VolumeList
+from .panel.connectors import TissueList, VolumeList
 
 INFARCT, HEALTHY = tissues.PRESETS
 NO_REFLOW = "Myocardial infarction with no-reflow"
@@ -81,12 +81,12 @@ class DeepGMMSegmentationParameterNode(SettingsParameters):
     lge, t2, bssfp, others - The aligned images.
     region, segment - Where to look: a node and, of a segmentation, the segment's ID.
     preset, tissues - Which tissues, and the name and color ("#rrggbb") of each.
-    strokes - Voxels whose tissue the user knows; see `DeepGMMSlicer.labels.strokes`.
+    strokes - Voxels whose tissue the user knows; see `DeepGMMSlicer.scene.labels.strokes`.
     labelled, estimatedPrior - The segmentation to estimate a prior from, and that prior, as JSON.
     network, refine - The file of a trained network that is asked instead of fitting, and by how
         many gradient steps it is fitted after all.
     output - The segmentation that is replaced; a new one if none.
-    rvInsertion, remote - What is marked for the measures; see `DeepGMMSlicer.measuring.marks`.
+    rvInsertion, remote - What is marked for the measures; see `scene.measuring.marks`.
     show3D, maps - Whether to show surfaces and to add the maps of probability and entropy.
     """
 

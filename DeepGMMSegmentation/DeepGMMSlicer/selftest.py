@@ -17,12 +17,13 @@ from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import Tissue, tissue
 
-from . import choices, outputs, sampledata
-from .charts import CHART
-from .fit import recordOf
-from .images import checkVolumes
+from .panel import choices
 from .parameters import UNNAMED
-from .region import regionArray
+from .scene import result_nodes, sampledata
+from .scene.charts import CHART
+from .scene.images import checkVolumes
+from .scene.region import regionArray
+from .scene.stored_result import recordOf
 from .selftest_result import ResultTests
 
 
@@ -97,7 +98,7 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
                 entry = slicer.vtkSlicerTerminologyEntry()
                 logic = slicer.modules.terminologies.logic()
                 self.assertTrue(logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry))
-            table = outputs.ownedNodes(node, [outputs.TABLE])[0].GetTable()
+            table = result_nodes.ownedNodes(node, [result_nodes.TABLE])[0].GetTable()
             voxels = [int(table.GetValue(row, 1).ToString()) for row in range(4)]
             self.assertEqual(sum(voxels), inside)
             painted = [
@@ -105,7 +106,7 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
                 for segment in node.GetSegmentation().GetSegmentIDs()
             ]
             self.assertEqual(voxels, painted)
-            self.assertEqual(len(outputs.ownedNodes(node, [CHART])), 4)
+            self.assertEqual(len(result_nodes.ownedNodes(node, [CHART])), 4)
             self.assertEqual(recordOf(node)["settings"]["method"], method)
 
     def test_CancelledOrFailedRunChangesNothing(self) -> None:
@@ -157,7 +158,7 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
         self.assertEqual(node.output.GetName(), name)
         self.assertEqual(segmentsOf(node.output)[0].GetName(), "mud")
         self.assertEqual(recordOf(node.output), record)
-        self.assertEqual(len(outputs.ownedNodes(node.output, [CHART])), 4)
+        self.assertEqual(len(result_nodes.ownedNodes(node.output, [CHART])), 4)
         measures = self.logic.recompute(node.output)
         self.assertEqual(measures["sizes"], record["measures"]["sizes"])
         self.assertEqual(measures["volumes"], record["measures"]["volumes"])

@@ -38,9 +38,10 @@ def fit_ours(x, means, covariance: str) -> tuple[float, float, list]:
     import numpy as np
     import torch
 
-    from DeepGMMSegmentationLib import Settings, em
-    from DeepGMMSegmentationLib.model import Mixture
-    from DeepGMMSegmentationLib.observations import Observations
+    from DeepGMMSegmentationLib import Settings
+    from DeepGMMSegmentationLib.mixture import em
+    from DeepGMMSegmentationLib.mixture.model import Mixture
+    from DeepGMMSegmentationLib.mixture.observations import Observations
 
     settings = Settings(
         method="GMM", covariance=covariance, tolerance=0.0, max_iterations=ITERATIONS

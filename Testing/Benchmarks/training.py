@@ -18,11 +18,11 @@ import SimpleITK as sitk
 from shared import machine, write_csv
 
 from DeepGMMSegmentationLib import Settings, segment
-from DeepGMMSegmentationLib.cohort import Case
-from DeepGMMSegmentationLib.measures import dice, match
-from DeepGMMSegmentationLib.sample import heart
-from DeepGMMSegmentationLib.training import train
-from DeepGMMSegmentationLib.training_settings import Training
+from DeepGMMSegmentationLib.cardiac.sizes import dice, match
+from DeepGMMSegmentationLib.hearts.sample import heart
+from DeepGMMSegmentationLib.io.cohort import Case
+from DeepGMMSegmentationLib.training.settings import Training
+from DeepGMMSegmentationLib.training.trainer import train
 
 UNSEEN = 1000  # the first seed of the hearts that judge
 

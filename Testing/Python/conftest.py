@@ -15,6 +15,11 @@ def pytest_pycollect_makemodule(module_path):
         SlicerHost.start()
 
 
+def pytest_collection_modifyitems(items):
+    """Run the module's tests last: one reloads the library, whose errors are then other classes."""
+    items.sort(key=lambda item: "slicer_module" in item.path.parts)
+
+
 @pytest.fixture
 def one_thread():
     """What is so small is slower on several, and very slow where they are taken."""

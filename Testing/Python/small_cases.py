@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import Settings
-from DeepGMMSegmentationLib.cohort import Case
+from DeepGMMSegmentationLib.io.cohort import Case
 from DeepGMMSegmentationLib.priors import Prior
 
 ROLES = ("LGE", "T2")

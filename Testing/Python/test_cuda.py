@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from DeepGMMSegmentationLib import Settings, segment
-from DeepGMMSegmentationLib.sample import heart
+from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.settings import METHODS
 
 pytestmark = pytest.mark.skipif(

@@ -1,0 +1,36 @@
+"""A prior from a segmentation that the user labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from DeepGMMSegmentationLib.priors import Prior
+
+from .images import arrays, sitkGrid, spacing
+from .labels import truth
+
+
+def estimate(
+    volumes: Sequence[Any], inside: np.ndarray, labelled: Any, roles: Sequence[str]
+) -> Prior:
+    """Return how the segments look and where in the region they lie; no node's name goes in."""
+    from DeepGMMSegmentationLib.io.cohort import Case
+    from DeepGMMSegmentationLib.training.prior_estimation import estimate_prior
+
+    labels, tissues = truth(labelled, volumes[0])
+    case = Case(
+        name="The segmentation",
+        images=arrays(volumes),
+        roi=inside,
+        truth=labels,
+        tissues=tissues,
+        roles=tuple(roles),
+        spacing=spacing(volumes[0]),
+        reference=sitkGrid(volumes[0]),
+    )
+    voxels = np.count_nonzero(labels[inside])
+    source = f"One segmentation of {voxels} voxels, labelled in 3D Slicer."
+    return estimate_prior([case], name="estimated in 3D Slicer", source=source)

@@ -1,0 +1,169 @@
+"""What a segmentation node keeps of the result it came from, so that it can be measured again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+import DeepGMMSegmentationLib
+from DeepGMMSegmentationLib.errors import InvalidInput
+from DeepGMMSegmentationLib.result import Result
+from DeepGMMSegmentationLib.settings import Settings
+from DeepGMMSegmentationLib.tissues import TISSUES, usual_name
+
+from .images import arrays
+from .labels import painted, segments
+
+RECORD = "DeepGMMSegmentation.Record"  # attribute: settings, versions, parameters, measures as JSON
+CLASS = "DeepGMMSegmentation.Class"  # tag of a segment: which class it is, from 1
+# References: a hidden volume with a component per class, and the images that were segmented.
+PROBABILITIES, IMAGE = (f"DeepGMMSegmentation.{what}" for what in ("Probabilities", "Image"))
+
+
+def addProbabilities(probabilities: np.ndarray, reference: Any) -> Any:
+    """Add the probabilities ``(K, Z, Y, X)`` to the scene, hidden, and return their node."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Probabilities")
+    node.SetHideFromEditors(True)
+    node.CopyOrientation(reference)
+    node.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
+    slicer.util.updateVolumeFromArray(node, np.moveaxis(probabilities, 0, -1))
+    return node
+
+
+def recordOf(node: Any) -> dict[str, Any]:
+    """Return the record of settings, versions, parameters and measures of a segmentation.
+
+    Raises
+    ------
+    InvalidInput
+        If the segmentation is no result of this module.
+    """
+    text = node.GetAttribute(RECORD) if node else None
+    if not text:
+        raise InvalidInput(_("There is no result; click Apply, or select the segmentation of one."))
+    return json.loads(text)
+
+
+def record(result: Result, measures: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept as text: all but the voxels, as in the command line's result.json."""
+    from DeepGMMSegmentationLib.report import result_folder
+
+    values = {**result_folder.record(result), "measures": measures}
+    values["versions"]["slicer"] = slicer.app.applicationVersion
+    values["versions"]["DeepGMMSegmentation"] = DeepGMMSegmentationLib.__version__
+    return values
+
+
+def tissueNames(names: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """Return what the library is to know the classes by: tissues by theirs, others as given.
+
+    So that wall tissues count as such, whatever the user calls the rest.
+
+    Raises
+    ------
+    InvalidInput
+        If one name stands for two classes.
+    """
+    usual = map(usual_name, names)
+    known = tuple(name if name in TISSUES else other for name, other in zip(usual, given))
+    for name in known:
+        if known.count(name) > 1:
+            raise InvalidInput(
+                _("Two classes stand for {tissue}; give each a name of its own.").format(
+                    tissue=name
+                )
+            )
+    return known
+
+
+def imagesOf(node: Any) -> Optional[np.ndarray]:
+    """Return the images that a segmentation came from, or None if one is gone or changed."""
+    volumes = [
+        node.GetNthNodeReference(IMAGE, m) for m in range(node.GetNumberOfNodeReferences(IMAGE))
+    ]
+    if len(volumes) < len(recordOf(node)["roles"]):
+        return None
+    size = node.GetNodeReference(PROBABILITIES).GetImageData().GetDimensions()
+    for volume in volumes:
+        image = volume and volume.GetImageData()
+        if not image or image.GetDimensions() != size:
+            return None
+    return arrays(volumes)
+
+
+def resultOf(node: Any) -> tuple[Result, list[str]]:
+    """Return the result that a segmentation came from, with the labels that it has now.
+
+    Segments are known by a tag, so that they may be renamed; one that the user added counts by
+    its name. Where segments overlap the later one counts.
+
+    Returns
+    -------
+    Result
+        Its tissues named as the segments are now, as far as these are names of tissues.
+    list of str
+        What the segments are called.
+
+    Raises
+    ------
+    InvalidInput
+        If the segmentation is no result of this module, its probabilities were not saved with the
+        scene, or a segment is no tissue.
+    """
+    values = recordOf(node)
+    kept = node.GetNodeReference(PROBABILITIES)
+    if kept is None or kept.GetImageData() is None:
+        raise InvalidInput(
+            _("The probabilities of {name} are not in the scene; click Apply again.").format(
+                name=node.GetName()
+            )
+        )
+    before = [each["name"] for each in values["tissues"]]
+    names, classes = list(before), {}
+    for segmentId, segment in segments(node).items():
+        classes[segmentId] = _classOf(segment, before)
+        if segment.HasTag(CLASS):
+            names[classes[segmentId] - 1] = segment.GetName()
+    mixtures = values["mixtures"]
+    result = Result(
+        labels=painted(node, classes, kept),
+        probabilities=np.moveaxis(slicer.util.arrayFromVolume(kept), -1, 0),
+        tissues=tissueNames(names, before),
+        naming=values["naming"] and tuple(values["naming"]),
+        means=np.array([each["means"] for each in mixtures]),
+        covariances=np.array([each["covariances"] for each in mixtures]),
+        proportions=np.array([each["proportions"] for each in mixtures]),
+        slices=tuple(tuple(each["slices"]) for each in mixtures),
+        history=tuple(values["history"]),
+        converged=values["converged"],
+        iterations=values["iterations"],
+        agreement=values["agreement"]
+        and tuple(np.nan if dice is None else dice for dice in values["agreement"]),
+        device=values["device"],
+        seconds=values["seconds"],
+        settings=Settings.from_json(json.dumps(values["settings"])),
+        spacing=tuple(values["spacing"]),
+        roles=tuple(values["roles"]),
+        network=values["network"],
+        notes=tuple(values["notes"]),
+    )
+    return result, names
+
+
+def _classOf(segment: Any, tissues: Sequence[str]) -> int:
+    if segment.HasTag(CLASS):
+        tag = vtk.mutable("")
+        segment.GetTag(CLASS, tag)
+        return int(str(tag))
+    if segment.GetName() in tissues:
+        return tissues.index(segment.GetName()) + 1
+    raise InvalidInput(
+        _("The segment {segment} is none of the tissues {tissues}; give it one of these names, or "
+          "remove it.").format(segment=segment.GetName(), tissues=", ".join(tissues))
+    )  # fmt: skip

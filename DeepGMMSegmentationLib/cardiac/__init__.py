@@ -1,0 +1,1 @@
+"""Clinical figures from a segmentation."""

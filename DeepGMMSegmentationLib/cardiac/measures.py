@@ -1,0 +1,234 @@
+"""One record of everything that is measured on a case: the same figures wherever they are shown."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InvalidInput
+from ..result import Result
+from .aha import Aha, aha, insertion_index
+from .infarct import INFARCT, Infarct, infarct, infarct_per_slice
+from .quality import warnings
+from .sizes import WALL, TissueSize, mask, sizes
+from .thresholds import Yardstick, yardsticks
+from .uncertainty import Volume, entropy, volume
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is reported of a case; `to_dict` makes it ready for JSON.
+
+    Attributes
+    ----------
+    case : str
+        The name that the caller gave; nothing is copied from image files.
+    method : str
+        Of the segmentation.
+    roles, tissues : tuple of str
+        Sequences and tissues.
+    converged : bool
+        Whether the fit converged.
+    density : float
+        g/mL, of all grams here.
+    sizes : tuple of TissueSize
+        Per tissue.
+    infarct : Infarct or None
+        Of the whole heart; None where no wall tissue is named.
+    slices : tuple of Infarct
+        Of each labelled slice; empty where `infarct` is None.
+    aha : Aha or None
+        None where there is neither scar nor edema, or fewer than three slices.
+    volumes : tuple of Volume
+        Expected volumes with their 90 % intervals, of tissues, infarct and area at risk; empty
+        for a two-dimensional image.
+    mean_entropy : float
+        Over the region; 0 certain, 1 undecided.
+    agreement : tuple of float or None
+        Per tissue, the mean pairwise Dice of several restarts (None for a tissue that no restart
+        found); None after one run.
+    yardsticks : tuple of Yardstick
+        The infarct by n-SD and FWHM on LGE; empty where they cannot be had.
+    warnings : tuple of str
+        What looks wrong and what to do.
+    notes : tuple of str
+        What is missing and why, and what to know about the figures.
+    """
+
+    case: str
+    method: str
+    roles: tuple[str, ...]
+    tissues: tuple[str, ...]
+    converged: bool
+    density: float
+    sizes: tuple[TissueSize, ...]
+    infarct: Optional[Infarct]
+    slices: tuple[Infarct, ...]
+    aha: Optional[Aha]
+    volumes: tuple[Volume, ...]
+    mean_entropy: float
+    agreement: Optional[tuple[Optional[float], ...]]
+    yardsticks: tuple[Yardstick, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as what `json.dumps` takes."""
+        return dataclasses.asdict(self)
+
+
+def measure(
+    result: Result,
+    images: Optional[np.ndarray] = None,
+    *,
+    case: str = "case",
+    reference: Optional[sitk.Image] = None,
+    rv_insertion: Optional[Sequence[float]] = None,
+    remote: Optional[np.ndarray] = None,
+) -> Measures:
+    """Measure a segmentation; after an edit, measure ``dataclasses.replace(result, labels=…)``.
+
+    Parameters
+    ----------
+    result : Result
+        Of `segment`.
+    images : ndarray, shape ``(M, *result.labels.shape)``, optional
+        The sequences, for the yardsticks and the check of their alignment.
+    case : str
+        A name for the report; do not put a patient's there.
+    reference : SimpleITK.Image, optional
+        An image on the labels' grid, for where `rv_insertion` lies in it; without it the grid has
+        zero origin and identity direction.
+    rv_insertion : sequence of float, optional
+        The anterior insertion of the right ventricle, (x, y, z) in mm, LPS.
+    remote : ndarray of bool, shape of the labels, optional
+        Remote myocardium for n-SD; by default the healthy class. As that class leaves out what is
+        bright, its deviation, and with it the threshold, is a little lower than of a drawn region.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit, nothing is labelled, or the insertion point cannot be used.
+    """
+    labels, tissues, spacing = result.labels, result.tissues, result.spacing
+    density = result.settings.density
+    for name, array in (("images", images), ("remote region", remote)):
+        if array is not None and array.shape[-labels.ndim :] != labels.shape:
+            raise InvalidInput(
+                f"The shape of the {name} is {array.shape} but that of the labels {labels.shape}; "
+                "give all on one grid."
+            )
+    if images is not None and len(images) != len(result.roles):
+        raise InvalidInput(
+            f"There are {len(images)} images but {len(result.roles)} sequences; give those that "
+            "were segmented."
+        )
+    measured = sizes(labels, tissues, spacing, density)
+    notes = [*result.notes, *_caveats(result)]
+    whole, slices, segments = None, [], None
+    if set(tissues) & set(WALL):
+        whole = infarct(labels, tissues, spacing, density)
+        slices = infarct_per_slice(labels, tissues, spacing, density) if labels.ndim == 3 else []
+        segments = _segments(result, reference, rv_insertion, notes)
+    else:
+        notes.append(
+            "The classes have no tissue names, so there are sizes only: no infarct size, segments "
+            "or yardsticks; segment with a prior, or name the classes."
+        )
+    found, missing = _yardsticks(result, images, remote, density)
+    agreement = result.agreement
+    if agreement is not None:
+        agreement = tuple(float(dice) if np.isfinite(dice) else None for dice in agreement)
+    return Measures(
+        case=case,
+        method=result.settings.method,
+        roles=tuple(result.roles),
+        tissues=tuple(tissues),
+        converged=result.converged,
+        density=density,
+        sizes=tuple(measured),
+        infarct=whole,
+        slices=tuple(slices),
+        aha=segments,
+        volumes=tuple(_volumes(result)),
+        mean_entropy=float(entropy(result.probabilities)[labels > 0].mean()),
+        agreement=agreement,
+        yardsticks=tuple(found),
+        warnings=tuple(warnings(result, images)),
+        notes=(*notes, *missing),
+    )
+
+
+def _caveats(result: Result) -> list[str]:
+    notes = []
+    settings = result.settings
+    inside = (result.labels > 0) & result.probabilities.any(axis=0)
+    if (result.labels != result.probabilities.argmax(axis=0) + 1)[inside].any():
+        notes.append(
+            "The labels were changed after the fit; expected volumes, intervals and entropy "
+            "describe the fit."
+        )
+    if settings.spatial and settings.smoothing == 0:
+        notes.append(
+            f"{settings.method} without smoothing drives probabilities to 0 and 1, so the "
+            "intervals are too narrow and the entropy is too low; set smoothing to have both."
+        )
+    if result.labels.ndim == 2:
+        notes.append("One slice has no volume: sizes are in voxels and percent only.")
+    return notes
+
+
+def _segments(
+    result: Result,
+    reference: Optional[sitk.Image],
+    rv_insertion: Optional[Sequence[float]],
+    notes: list[str],
+) -> Optional[Aha]:
+    labels, tissues = result.labels, result.tissues
+    if not {"scar", "edema"} & set(tissues):
+        notes.append("There is neither a scar nor an edema class, so there are no segments.")
+        return None
+    few = labels.ndim == 2 or np.count_nonzero(labels.any(axis=(1, 2))) < 3
+    if few or not mask(labels, tissues, WALL).any():
+        notes.append("There are no AHA segments, which need wall and at least three slices.")
+        return None
+    if rv_insertion is None:
+        return aha(labels, tissues, result.spacing)
+    if reference is None:
+        reference = sitk.Image(labels.shape[::-1], sitk.sitkUInt8)
+        reference.SetSpacing([float(s) for s in reversed(result.spacing)])
+    index, mirrored = insertion_index(rv_insertion, reference)
+    return aha(labels, tissues, result.spacing, index, mirrored)
+
+
+def _volumes(result: Result) -> list[Volume]:
+    if result.labels.ndim == 2:
+        return []
+    maps = dict(zip(result.tissues, result.probabilities))
+    if "scar" in maps:
+        maps["infarct"] = sum(maps[part] for part in INFARCT if part in maps)
+        if "edema" in maps:
+            maps["area at risk"] = maps["infarct"] + maps["edema"]
+    return [volume(name, values, result.spacing) for name, values in maps.items()]
+
+
+def _yardsticks(
+    result: Result,
+    images: Optional[np.ndarray],
+    remote: Optional[np.ndarray],
+    density: float,
+) -> tuple[list[Yardstick], list[str]]:
+    labels, tissues = result.labels, result.tissues
+    wall = mask(labels, tissues, WALL)
+    if images is None or "LGE" not in result.roles or not wall.any():
+        return [], ["There is no LGE image with a named wall, so there is no n-SD and no FWHM."]
+    if remote is None:
+        remote = mask(labels, tissues, ["healthy myocardium"])
+    lge = images[result.roles.index("LGE")]
+    scar = mask(labels, tissues, ["scar"])
+    return yardsticks(lge, wall, remote, scar, result.spacing, density)

@@ -1,0 +1,172 @@
+"""Warnings that an experienced reader would raise on seeing a segmentation."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Optional
+
+import numpy as np
+from scipy import ndimage
+
+from ..result import Result
+from .alignment import best_shift
+from .chords import chords, ventricle
+from .infarct import INFARCT
+from .sizes import mask, sizes
+
+SMALL = 1.0  # percent of the region
+AGREEMENT = 0.7  # mean pairwise Dice over restarts
+ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
+
+
+def warnings(result: Result, images: Optional[np.ndarray] = None) -> list[str]:
+    """Return what looks wrong, one sentence each with what to do; empty when nothing does.
+
+    Slices are counted from 1 in the sentences, as in the pictures.
+
+    Parameters
+    ----------
+    result : Result
+        Of `segment`; its labels may have been edited since.
+    images : ndarray, shape ``(M, *result.labels.shape)``, optional
+        The sequences; without them their alignment is not checked.
+    """
+    found = [*_small(result), *_names(result), *_alike(result), *_disagreeing(result)]
+    if not result.converged:
+        found.append(
+            f"The fit had not converged after {result.iterations} iterations; "
+            "raise max_iterations or the tolerance."
+        )
+    if result.labels.ndim == 3:
+        found += [*_not_subendocardial(result), *_outside_edema(result, images)]
+    if images is not None:
+        found += _misaligned(result, images)
+    return found
+
+
+def bhattacharyya(
+    mean1: np.ndarray, covariance1: np.ndarray, mean2: np.ndarray, covariance2: np.ndarray
+) -> float:
+    """Return the Bhattacharyya distance of two normal densities of M variables.
+
+    ``d² / 8 + ½ ln(|C| / √(|C₁| |C₂|))`` with C the mean covariance and d the Mahalanobis distance
+    of the means under it (Bhattacharyya, Bull Calcutta Math Soc 1943;35:99-109). Unlike d alone it
+    sees that components of one mean and different spread differ. It is 1/8 for equal covariances
+    and means one deviation apart.
+    """
+    middle = (covariance1 + covariance2) / 2
+    difference = mean1 - mean2
+    logs = [np.linalg.slogdet(c)[1] for c in (middle, covariance1, covariance2)]
+    square = difference @ np.linalg.solve(middle, difference)
+    return float(square / 8 + (logs[0] - (logs[1] + logs[2]) / 2) / 2)
+
+
+def _small(result: Result) -> list[str]:
+    return [
+        f"“{size.tissue}” is {size.percent_of_region:.2g} % of the region; "
+        "check it in the images, or use fewer classes."
+        for size in sizes(result.labels, result.tissues, result.spacing)
+        if size.percent_of_region < SMALL
+    ]
+
+
+def _names(result: Result) -> list[str]:
+    return [
+        f"The name “{tissue}” is in doubt, because another assignment of names fits the prior "
+        "better; compare it with the images."
+        for tissue, margin in zip(result.tissues, result.naming or ())
+        if margin < 0
+    ]
+
+
+def _alike(result: Result) -> list[str]:
+    found = []
+    mixtures = len(result.means)
+    for i, j in combinations(range(len(result.tissues)), 2):
+        where = [
+            b
+            for b in range(mixtures)
+            if bhattacharyya(
+                result.means[b, i],
+                result.covariances[b, i],
+                result.means[b, j],
+                result.covariances[b, j],
+            )
+            < ONE_DEVIATION
+        ]
+        if where:
+            numbers = ", ".join(
+                str(z + 1) for z in sorted(z for b in where for z in result.slices[b])
+            )
+            place = "" if len(where) == mixtures else f" in slices {numbers}"
+            found.append(
+                f"“{result.tissues[i]}” and “{result.tissues[j]}” look alike{place}: their "
+                "components are closer than one deviation; use fewer classes, a prior, or one more "
+                "sequence that tells them apart."
+            )
+    return found
+
+
+def _disagreeing(result: Result) -> list[str]:
+    return [
+        f"Restarts do not agree on “{tissue}” (mean Dice {dice:.2f}); "
+        "start from a prior, or use fewer classes."
+        for tissue, dice in zip(result.tissues, result.agreement or ())
+        if dice < AGREEMENT
+    ]
+
+
+def _not_subendocardial(result: Result) -> list[str]:
+    # An ischaemic infarct begins at the endocardium and grows outwards.
+    outline = ventricle(result.labels, result.tissues, result.spacing)
+    lines = chords(result.labels, result.tissues, result.spacing, outline)
+    amount = lines.transmurality * lines.thickness
+    if not amount.any() or amount[lines.subendocardial].sum() >= amount.sum() / 2:
+        return []
+    share = 100 * amount[lines.subendocardial].sum() / amount.sum()
+    return [
+        f"Only {share:.0f} % of the infarct lies where it reaches the inner quarter of the wall, "
+        "so that most of it is not subendocardial; check the scar against the images, and think "
+        "of a scar that is not ischaemic."
+    ]
+
+
+def _outside_edema(result: Result, images: Optional[np.ndarray]) -> list[str]:
+    # In an acute infarct the scar borders on the edema or is bright on T2 itself.
+    labels, tissues = result.labels, result.tissues
+    infarct = mask(labels, tissues, INFARCT)
+    edema = mask(labels, tissues, ["edema"])
+    if "T2" not in result.roles or not infarct.any() or not edema.any():
+        return []
+    square = np.ones((1, 3, 3), bool)
+    parts, count = ndimage.label(infarct, structure=np.pad(square, ((1, 1), (0, 0), (0, 0))))
+    numbers = np.arange(1, count + 1)
+    inside = ndimage.maximum(ndimage.binary_dilation(edema, square), parts, numbers).astype(bool)
+    healthy = mask(labels, tissues, ["healthy myocardium"])
+    if images is not None and healthy.any():
+        t2 = images[result.roles.index("T2")]
+        bright = (np.median(t2[healthy]) + np.median(t2[edema])) / 2
+        inside |= np.asarray(ndimage.median(t2, parts, numbers)) >= bright
+    voxels = np.bincount(parts[infarct], minlength=count + 1)[1:]
+    share = 100 * voxels[~inside].sum() / voxels.sum()
+    if share <= 50:
+        return []
+    return [
+        f"{share:.0f} % of the infarct lies outside the edema; check that T2 is aligned with LGE, "
+        "and leave edema out where the infarct is old."
+    ]
+
+
+def _misaligned(result: Result, images: np.ndarray) -> list[str]:
+    stacks = images if images.ndim == 4 else images[:, None]
+    roi = result.labels.reshape(stacks.shape[1:]) > 0
+    spacing = (1.0, *result.spacing[-2:])
+    found = []
+    for (i, fixed), (j, moving) in combinations(enumerate(stacks), 2):
+        dy, dx = best_shift(fixed, moving, roi, spacing)
+        if max(abs(dy), abs(dx)) > 1:
+            found.append(
+                f"{result.roles[j]} looks shifted against {result.roles[i]} by {dx} pixels along x "
+                f"and {dy} along y; register the sequences, then segment again."
+            )
+    return found

@@ -1,0 +1,81 @@
+"""Results as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..cardiac.sizes import dice, match, sizes
+from ..errors import InvalidInput
+from ..result import Result
+
+
+def overview(result: Result) -> str:
+    """Return how a run ended, the size of every tissue, and what the user should know."""
+    end = "converged" if result.converged else "did not converge"
+    how = f"{end} after {result.iterations} iterations"
+    if result.network:
+        how = f"by a trained network, refined by {result.iterations - 1} steps"
+    lines = [
+        f"{result.settings.method} {how}, {result.seconds:.1f} s on {result.device}; "
+        f"NLL {result.history[-1]:.4f}.",
+        "",
+        f"{'Tissue':<20} {'Voxels':>9} {'mL':>8} {'g':>8} {'% region':>9} {'% myocardium':>13}",
+    ]
+    density = result.settings.density
+    for size in sizes(result.labels, result.tissues, result.spacing, density):
+        wall = "" if size.percent_of_myocardium is None else f"{size.percent_of_myocardium:.1f}"
+        lines.append(
+            f"{size.tissue:<20} {size.voxels:>9} {size.ml:>8.1f} {size.grams:>8.1f} "
+            f"{size.percent_of_region:>9.1f} {wall:>13}".rstrip()
+        )
+    return "\n".join([*lines, *result.notes, ""])
+
+
+def dice_table(
+    labels: np.ndarray,
+    truth: np.ndarray,
+    matched: bool,
+    names: Mapping[int, str],
+    truth_names: Mapping[int, str],
+) -> str:
+    """Return the Dice coefficient of every label, labels of any values.
+
+    Parameters
+    ----------
+    labels, truth : ndarray of int, of one shape
+    matched : bool
+        Whether labels are paired with the truth's so that the mean is highest, or by value.
+    names, truth_names : mapping of int to str
+        What the values are called, where they have names.
+
+    Raises
+    ------
+    InvalidInput
+        If one of them holds no label.
+    """
+    values, truth_values = (np.unique(each[each > 0]) for each in (labels, truth))
+    if not len(values) or not len(truth_values):
+        raise InvalidInput("One of the label maps holds no label; give two that do.")
+    if not matched:
+        values = truth_values = np.union1d(values, truth_values)
+    classes = max(len(values), len(truth_values))
+    ranks = np.where(labels > 0, np.searchsorted(values, labels) + 1, 0)
+    truth_ranks = np.where(truth > 0, np.searchsorted(truth_values, truth) + 1, 0)
+    partner = match(ranks, truth_ranks, classes) if matched else np.arange(classes)
+    scores = dice(np.append(0, partner + 1)[ranks], truth_ranks, classes)
+
+    def text(values: np.ndarray, i: int, names: Mapping[int, str]) -> str:
+        if i >= len(values):
+            return "none"
+        value = int(values[i])
+        return f"{value} {names.get(value, '')}".strip()
+
+    rows = [("Label", "Truth", "Dice")]
+    rows += [
+        (text(values, i, names), text(truth_values, int(j), truth_names), f"{scores[j]:.3f}")
+        for i, j in enumerate(partner)
+    ]
+    rows.append(("Mean", "", f"{scores.mean():.3f}"))
+    return "\n".join(f"{one:<24} {other:<24} {score:>6}" for one, other, score in rows)

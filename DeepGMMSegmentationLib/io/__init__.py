@@ -1,0 +1,1 @@
+"""Images, tables and folders from and to files."""

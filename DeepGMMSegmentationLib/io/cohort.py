@@ -1,0 +1,213 @@
+"""A cohort: the CSV table that names the files of each case, and the reading of a case."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InvalidInput
+from ..tissues import usual_name
+from .images import PathLike, read_images, read_labels, read_roi, segments
+from .sequences import stem
+
+# Columns that are no sequence; every other column is one and its header is its role.
+COLUMNS = ("case", "roi", "truth", "segment")
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """The files of one case.
+
+    Attributes
+    ----------
+    name : str
+        Unlike any other case's, and fit to be a folder's name.
+    images : dict of str to Path
+        The aligned sequences by role, in the order of the table's columns.
+    roi : Path
+        The region.
+    truth : Path, optional
+        The true label map.
+    segment : str, optional
+        The segment or label of `roi` that is the region.
+    """
+
+    name: str
+    images: dict[str, Path]
+    roi: Path
+    truth: Optional[Path] = None
+    segment: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case, read.
+
+    Attributes
+    ----------
+    name : str
+    images : ndarray, shape ``(M, Z, Y, X)``
+    roi : ndarray of bool, shape ``(Z, Y, X)``
+    truth : ndarray of uint8, shape ``(Z, Y, X)``, optional
+        ``i + 1`` where ``tissues[i]`` is, as its file says, inside the region and out.
+    tissues : tuple of str
+        What the truth's labels are called; empty where nothing says so.
+    roles : tuple of str
+        The names of the M sequences.
+    spacing : tuple of float
+        Millimetres per voxel, ``(z, y, x)``.
+    reference : SimpleITK.Image
+        The first image, on whose grid all are.
+    """
+
+    name: str
+    images: np.ndarray
+    roi: np.ndarray
+    truth: Optional[np.ndarray]
+    tissues: tuple[str, ...]
+    roles: tuple[str, ...]
+    spacing: tuple[float, float, float]
+    reference: sitk.Image
+
+
+def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
+    """Read the table of a cohort.
+
+    One row per case. The column ``roi`` is needed; ``case`` (a name; by default that of the first
+    image), ``truth`` and ``segment`` may be there. Every other column is a sequence, its header the
+    role (LGE, T2, bSSFP or any name), its cell the image's path, or empty where the case lacks it.
+    Paths are relative to the table's folder. Commas or semicolons separate the columns.
+
+    Parameters
+    ----------
+    path : path
+        A CSV file in UTF-8.
+    missing_ok : bool
+        Whether files that do not exist are left to whoever reads the case.
+
+    Raises
+    ------
+    InvalidInput
+        If the table cannot be read, lacks a column or a cell, names a case twice, or names a file
+        that does not exist.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
+        rows = list(csv.reader(lines, delimiter=delimiter))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{path} cannot be read ({error}); give a CSV table.") from error
+    columns = _columns(rows[0] if rows else [], path)
+    cases = []
+    for number, row in enumerate(rows[1:], 2):
+        cells = {column: cell.strip() for column, cell in zip(columns, row) if cell.strip()}
+        if not cells:
+            continue
+        where = f"{path}, row {number}"
+        if len(row) > len(columns):
+            raise InvalidInput(f"{where} has more cells than the header; put paths in quotes.")
+        cases.append(_case(cells, path.parent, where))
+    if not cases:
+        raise InvalidInput(f"{path} lists no case; add a row per case.")
+    names: set[str] = set()
+    for case in cases:
+        if case.name.casefold() in names:  # file systems may not tell cases apart either
+            raise InvalidInput(
+                f"{path} has two cases named {case.name!r}; give each its own name in a column "
+                '"case".'
+            )
+        names.add(case.name.casefold())
+        for file in (*case.images.values(), case.roi, case.truth):
+            if not missing_ok and file is not None and not file.exists():
+                raise InvalidInput(f"{file}, of case {case.name!r} in {path}, does not exist.")
+    return cases
+
+
+def load_case(files: CaseFiles, tissues: Sequence[str] = (), *, resample: bool = False) -> Case:
+    """Read the images, the region and the truth of a case.
+
+    Parameters
+    ----------
+    files : CaseFiles
+    tissues : sequence of str
+        The order in which the truth's labels are wanted. The labels of a ``.seg.nrrd``, which have
+        names, are brought into it; those of another file have it already.
+    resample : bool
+        Whether what is on another grid is brought onto the first image's.
+
+    Raises
+    ------
+    InvalidInput
+        If a file cannot be used, or the truth has a label that is none of the tissues.
+    """
+    images, reference = read_images(list(files.images.values()), resample)
+    roi = read_roi(files.roi, reference, files.segment, resample)
+    truth = None
+    names: tuple[str, ...] = ()
+    if files.truth is not None:
+        truth, names = read_named_labels(files.truth, reference, tuple(tissues), resample)
+    z, y, x = reference.GetSpacing()[::-1]
+    return Case(files.name, images, roi, truth, names, tuple(files.images), (z, y, x), reference)
+
+
+def _columns(header: Sequence[str], path: Path) -> list[str]:
+    stripped = [cell.strip() for cell in header]
+    columns = [cell.lower() if cell.lower() in COLUMNS else cell for cell in stripped]
+    if "roi" not in columns:
+        raise InvalidInput(f'{path} has no column "roi"; its first row must name the columns.')
+    if not set(columns) - {*COLUMNS, ""}:
+        raise InvalidInput(f"{path} has no column of images; add one named LGE, T2, bSSFP or such.")
+    for column in columns:
+        if column and columns.count(column) > 1:
+            raise InvalidInput(f"{path} has two columns {column!r}; remove or rename one.")
+    return columns
+
+
+def _case(cells: dict[str, str], folder: Path, where: str) -> CaseFiles:
+    images = {role: folder / cell for role, cell in cells.items() if role not in (*COLUMNS, "")}
+    if not images or "roi" not in cells:
+        missing = "image" if not images else "roi"
+        raise InvalidInput(f"{where} has no {missing}; fill in the cell or remove the row.")
+    first = next(iter(images.values()))
+    name = cells.get("case") or stem(first)
+    if name.startswith(".") or re.search(r'[<>:"/\\|?*\x00-\x1f]', name):
+        raise InvalidInput(
+            f"{where} names the case {name!r}, which cannot be a folder's name; use letters, "
+            "digits, spaces, - and _."
+        )
+    truth = folder / cells["truth"] if "truth" in cells else None
+    return CaseFiles(name, images, folder / cells["roi"], truth, cells.get("segment"))
+
+
+def read_named_labels(
+    path: Path, reference: sitk.Image, tissues: tuple[str, ...], resample: bool
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels in the order of the tissues, and the tissues; arguments as of `load_case`."""
+    labels, image = read_labels(path, reference, resample)
+    named = {each.value: usual_name(each.name) for each in segments(image)}
+    if named:
+        tissues = tissues or tuple(name for _, name in sorted(named.items()))
+        order = np.zeros(max(*named, labels.max()) + 1, dtype=np.uint8)
+        for value, name in named.items():
+            if name in tissues:
+                order[value] = tissues.index(name) + 1
+            elif (labels == value).any():
+                raise InvalidInput(
+                    f"{path} has a segment {name!r}, which is none of {', '.join(tissues)}; rename "
+                    "or remove it."
+                )
+        labels = order[labels]
+    elif tissues and labels.max() > len(tissues):
+        raise InvalidInput(
+            f"{path} holds the label {labels.max()} but there are {len(tissues)} tissues "
+            f"({', '.join(tissues)}); number them from 1 in that order."
+        )
+    return labels.astype(np.uint8), tissues

@@ -1,0 +1,307 @@
+"""Images, regions and label maps, from and to files, on one grid."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InvalidInput
+from .nifti import read_nifti
+
+PathLike = Union[str, Path]
+
+# Two grids are the same where no voxel lies further apart than this part of the smallest voxel
+# side: far below what is seen, far above what rounding in file headers does.
+GRID_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment of a ``.seg.nrrd``: its name and where its voxels are."""
+
+    name: str
+    value: int
+    layer: int
+
+
+def read_images(paths: Sequence[PathLike], resample: bool = False) -> tuple[np.ndarray, sitk.Image]:
+    """Read aligned sequences.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        M image files (NIfTI, NRRD, MHA/MHD) or folders that each hold one DICOM series.
+    resample : bool
+        Whether images on another grid than the first are interpolated linearly onto it. They are
+        NaN where they do not reach.
+
+    Returns
+    -------
+    images : ndarray, shape ``(M, Z, Y, X)``
+        Of a type that holds all of them.
+    reference : SimpleITK.Image
+        The first image, whose geometry the result takes.
+
+    Raises
+    ------
+    InvalidInput
+        If a file cannot be used, or the grids differ and `resample` is false.
+    """
+    if not paths:
+        raise InvalidInput("No image is given; name at least one.")
+    images = [_scalar(_read(path), path) for path in paths]
+    reference = images[0]
+    aligned = [
+        _on_grid(image, path, reference, resample, sitk.sitkLinear)
+        for image, path in zip(images, paths)
+    ]
+    return np.stack([sitk.GetArrayFromImage(image) for image in aligned]), reference
+
+
+def read_roi(
+    path: PathLike,
+    reference: sitk.Image,
+    segment: Optional[str] = None,
+    resample: bool = False,
+) -> np.ndarray:
+    """Read the region of interest.
+
+    Parameters
+    ----------
+    path : path
+        A mask or a segmentation.
+    reference : SimpleITK.Image
+        The image whose grid the region must have.
+    segment : str, optional
+        The name of a segment of a ``.seg.nrrd``, or a label's number. Without it, every voxel
+        that is not zero belongs to the region.
+    resample : bool
+        Whether a region on another grid is brought onto the reference's (nearest neighbour).
+
+    Returns
+    -------
+    ndarray of bool, shape ``(Z, Y, X)``
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be used, it has no such segment, or the grids differ.
+    """
+    image = _read(path)
+    layers = np.nan_to_num(_layers(image, path))
+    if segment is None:
+        mask = layers.any(axis=-1)
+    else:
+        value, layer = _find(segment, image, layers, path)
+        mask = layers[..., layer] == value
+    roi = sitk.GetImageFromArray(mask.astype(np.uint8))
+    roi.CopyInformation(image)
+    roi = _on_grid(roi, path, reference, resample, sitk.sitkNearestNeighbor)
+    return sitk.GetArrayFromImage(roi).astype(bool)
+
+
+def read_labels(
+    path: PathLike, reference: Optional[sitk.Image] = None, resample: bool = False
+) -> tuple[np.ndarray, sitk.Image]:
+    """Read a label map.
+
+    Parameters
+    ----------
+    path : path
+        A label map, or a ``.seg.nrrd`` whose segments do not overlap.
+    reference : SimpleITK.Image, optional
+        The image whose grid the label map must have.
+    resample : bool
+        Whether a label map on another grid is brought onto it (nearest neighbour).
+
+    Returns
+    -------
+    labels : ndarray of int, shape ``(Z, Y, X)``
+        None below 0.
+    image : SimpleITK.Image
+        The same, with its geometry and metadata; `segments` tells the names in a ``.seg.nrrd``.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be used, holds other than whole numbers from 0, or the grids differ.
+    """
+    image = _scalar(_read(path), path)
+    if reference is not None:
+        image = _on_grid(image, path, reference, resample, sitk.sitkNearestNeighbor)
+    labels = sitk.GetArrayFromImage(image)
+    if not np.isfinite(labels).all() or (labels != np.rint(labels)).any() or labels.min() < 0:
+        raise InvalidInput(f"{path} is no label map; give one of whole numbers from 0.")
+    return labels.astype(int), image
+
+
+def segments(image: sitk.Image) -> list[Segment]:
+    """Return the segments that a ``.seg.nrrd`` describes; none for any other image."""
+    found: list[Segment] = []
+    while image.HasMetaDataKey(f"Segment{len(found)}_ID"):
+        prefix = f"Segment{len(found)}_"
+        # A file of Slicer before 4.11 has a layer per segment and no values.
+        given = {"Name": image.GetMetaData(prefix + "ID"), "LabelValue": 1, "Layer": len(found)}
+        for key in given:
+            if image.HasMetaDataKey(prefix + key):
+                given[key] = image.GetMetaData(prefix + key)
+        found.append(Segment(str(given["Name"]), int(given["LabelValue"]), int(given["Layer"])))
+    return found
+
+
+def _find(segment: str, image: sitk.Image, layers: np.ndarray, path: PathLike) -> tuple[int, int]:
+    """Return the label value and the layer of the segment with that name or number."""
+    known = segments(image) or [
+        Segment(f"{value:g}", int(value), 0) for value in np.unique(layers) if value != 0
+    ]
+    found = [each for each in known if each.name == segment] or [
+        each for each in known if str(each.value) == segment
+    ]
+    if len(found) == 1:
+        return found[0].value, found[0].layer
+    names = ", ".join(f"{each.name} ({each.value})" for each in known) or "none"
+    problem = "has no" if not found else "has more than one"
+    raise InvalidInput(f"{path} {problem} segment {segment!r}; name one of: {names}.")
+
+
+def _read(path: PathLike) -> sitk.Image:
+    """Read a three-dimensional image from a file or from a folder with a DICOM series."""
+    path = Path(path)
+    if not path.exists():
+        raise InvalidInput(f"{path} does not exist; check its name.")
+    try:
+        image = _read_series(path) if path.is_dir() else _read_file(path)
+    except (RuntimeError, OSError, EOFError, zlib.error) as error:
+        reason = str(error).strip().splitlines()[-1].replace("sitk::ERROR: ", "")
+        raise InvalidInput(
+            f"{path} cannot be read as an image ({reason}); give a NIfTI, NRRD or MHA file, or a "
+            "folder with a DICOM series."
+        ) from error
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[:, :, :, 0]
+    if image.GetDimension() != 3:
+        raise InvalidInput(
+            f"{path} has {image.GetDimension()} dimensions; give a three-dimensional image (a "
+            "stack of slices, of one slice if need be)."
+        )
+    return image
+
+
+def _read_file(path: Path) -> sitk.Image:
+    if path.name.endswith((".nii", ".nii.gz")):
+        return read_nifti(path)
+    return sitk.ReadImage(str(path))
+
+
+def _read_series(folder: Path) -> sitk.Image:
+    names = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    if len(names) != 1:
+        raise InvalidInput(
+            f"{folder} holds {len(names) or 'no'} DICOM series; name a folder that holds one."
+        )
+    files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), names[0])
+    reader = sitk.ImageFileReader()
+    origins = []
+    for file in files:
+        reader.SetFileName(file)
+        reader.ReadImageInformation()
+        origins.append(reader.GetOrigin())
+    steps = np.diff(origins, axis=0)
+    if len(steps):
+        step = steps.mean(axis=0)
+        gap = np.linalg.norm(step)
+        unevenness = np.linalg.norm(steps - step, axis=1).max()
+        if gap == 0 or unevenness > GRID_TOLERANCE * gap:
+            raise InvalidInput(
+                f"{folder} has slices that are missing, doubled or unevenly spaced (by "
+                f"{unevenness:.3g} mm); give the files of one complete stack."
+            )
+    return sitk.ReadImage(files)
+
+
+def _scalar(image: sitk.Image, path: PathLike) -> sitk.Image:
+    if image.GetNumberOfComponentsPerPixel() > 1 or "complex" in image.GetPixelIDTypeAsString():
+        raise InvalidInput(
+            f"{path} has several components per voxel (a colour, vector or complex image, or "
+            "overlapping segments); give an image with one number per voxel."
+        )
+    return image
+
+
+def _layers(image: sitk.Image, path: PathLike) -> np.ndarray:
+    """Return the layers of a segmentation, shape ``(Z, Y, X, layers)``; a mask has one."""
+    if not segments(image):
+        _scalar(image, path)
+    array = sitk.GetArrayFromImage(image)
+    return array if array.ndim == 4 else array[..., None]
+
+
+def _on_grid(
+    image: sitk.Image, path: PathLike, reference: sitk.Image, resample: bool, interpolator: int
+) -> sitk.Image:
+    """Return the image on the reference's grid, where it is or where `resample` brings it."""
+    differences = _differences(image, reference)
+    if not differences:
+        return image
+    if not resample:
+        raise InvalidInput(
+            f"{path} is on another grid than the first image: {', '.join(differences)}. Add "
+            "--resample (resample=True in Python) to bring it onto the first image's grid."
+        )
+    if interpolator == sitk.sitkNearestNeighbor:
+        resampled = sitk.Resample(image, reference, sitk.Transform(), interpolator, 0)
+        for key in image.GetMetaDataKeys():  # the names of the segments
+            resampled.SetMetaData(key, image.GetMetaData(key))
+        return resampled
+    image = sitk.Cast(image, sitk.sitkFloat64)
+    return sitk.Resample(image, reference, sitk.Transform(), interpolator, math.nan)
+
+
+def _differences(image: sitk.Image, reference: sitk.Image) -> list[str]:
+    """Say in which of size, spacing, origin and direction two grids differ."""
+
+    def text(values: Sequence[float]) -> str:
+        return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
+
+    tolerance = GRID_TOLERANCE * min(reference.GetSpacing())
+    steps = np.array(reference.GetSize()) - 1
+    extent = steps * reference.GetSpacing()
+    turn = np.reshape(np.subtract(image.GetDirection(), reference.GetDirection()), (3, 3))
+    # How far, in mm, each difference moves the last voxel.
+    moves = {
+        "Size": math.inf if image.GetSize() != reference.GetSize() else 0.0,
+        "Spacing": np.abs(np.subtract(image.GetSpacing(), reference.GetSpacing()) * steps).max(),
+        "Origin": np.linalg.norm(np.subtract(image.GetOrigin(), reference.GetOrigin())),
+        "Direction": np.linalg.norm(np.abs(turn) @ extent),
+    }
+    return [
+        f"{name.lower()} {text(getattr(image, f'Get{name}')())} instead of "
+        f"{text(getattr(reference, f'Get{name}')())}"
+        for name, move in moves.items()
+        if move > tolerance
+    ]
+
+
+def write_image(image: sitk.Image, path: Path) -> None:
+    """Write an image, compressed, and make sure that all of it is there.
+
+    Raises
+    ------
+    OSError
+        If it could not be written whole. ITK itself says nothing when the disk is full while it
+        writes NIfTI; hence the second look.
+    """
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True)
+        written = sitk.GetArrayFromImage(_read_file(path))
+    except (RuntimeError, EOFError, zlib.error) as error:
+        raise OSError(f"{path.name} could not be written whole") from error
+    if not np.array_equal(written, sitk.GetArrayFromImage(image)):
+        raise OSError(f"{path.name} could not be written whole")

@@ -1,0 +1,26 @@
+"""Where it is computed."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import InvalidInput
+
+
+def chosen_device(name: str) -> torch.device:
+    """Return the device of a setting; "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InvalidInput(
+            f"The device {name!r} is not there ({torch.cuda.device_count()} CUDA devices are); "
+            'choose device="auto" or "cpu".'
+        )
+    return device

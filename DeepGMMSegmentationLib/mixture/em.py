@@ -1,0 +1,142 @@
+"""EM for the GMM (algorithm 1 of the paper) and the SVGMM (algorithm 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+import torch
+from torch import Tensor
+
+from ..settings import Settings
+from . import model
+from .model import Mixture
+from .observations import Observations
+
+# Voxels that are worked on at once: few enough that what belongs to them stays in the cache.
+BLOCK = 49_152
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a method found for B mixtures.
+
+    Attributes
+    ----------
+    mixture : Mixture
+    responsibilities : Tensor, shape ``(B, K, N)``
+    nll : Tensor, shape ``(B,)``
+        Mean NLL per voxel of each mixture.
+    history : list of float
+        Mean NLL per voxel over all mixtures after each iteration.
+    converged : bool
+    """
+
+    mixture: Mixture
+    responsibilities: Tensor
+    nll: Tensor
+    history: list[float]
+    converged: bool
+
+
+def fit(
+    observations: Observations,
+    start: Mixture,
+    settings: Settings,
+    report: Optional[Callable[[int, float], None]] = None,
+) -> Fit:
+    """Alternate E-step and M-step from a start until the NLL settles.
+
+    A mixture whose NLL changes by less than the tolerance is left as it is while others go on, so
+    that each comes out as if it had been fitted alone. Sums are accumulated in float64.
+
+    Parameters
+    ----------
+    observations : Observations
+    start : Mixture
+        Parameters of the first E-step.
+    settings : Settings
+        Uses covariance, spatial, tolerance, iteration limits, floor and degrees of freedom.
+    report : callable, optional
+        Called with the iteration (from 1) and the mean NLL; may raise to stop.
+    """
+    mixture = start
+    log_p = model.log_proportions(start.proportions[..., None], observations.bias)
+    sizes = observations.mask.sum(-1)
+    active = torch.ones_like(sizes, dtype=torch.bool)
+    latest = torch.full_like(sizes, torch.inf, dtype=torch.float64)
+    responsibilities = None
+    if settings.spatial:
+        responsibilities = _room_for_responsibilities(observations, settings)
+    history: list[float] = []
+
+    for iteration in range(1, settings.max_iterations + 1):
+        weighted, counts, nll = _e_step(observations, mixture, log_p, settings, responsibilities)
+        updated = observations.m_step(weighted, counts, settings)
+        mixture = _where(active, updated, mixture)
+        if responsibilities is None:
+            log_p = model.log_proportions(mixture.proportions[..., None], observations.bias)
+        else:
+            new_log_p = observations.proportions(responsibilities)
+            log_p = torch.where(active[:, None, None], new_log_p, log_p)
+        nll = torch.where(active, nll, latest)
+        if iteration >= settings.min_iterations:
+            active = active & ((latest - nll).abs() >= settings.tolerance)
+        latest = nll
+        history.append(float((nll * sizes).sum() / sizes.sum()))
+        if report is not None:
+            report(iteration, history[-1])
+        if not active.any():
+            break
+
+    if responsibilities is None:
+        responsibilities = _room_for_responsibilities(observations, settings)
+    _, _, nll = _e_step(observations, mixture, log_p, settings, responsibilities)
+    return Fit(mixture, responsibilities, nll, history, not bool(active.any()))
+
+
+def _e_step(
+    observations: Observations,
+    mixture: Mixture,
+    log_p: Tensor,
+    settings: Settings,
+    responsibilities: Optional[Tensor],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the moments and counts of the responsibilities, and the NLL of each mixture.
+
+    The responsibilities themselves are written into a tensor only where one is given.
+    """
+    dtype, covariance = observations.intensities.dtype, settings.covariance
+    sequences = observations.intensities.shape[1]
+    degrees = settings.degrees_of_freedom
+    coefficients = model.distance_coefficients(mixture, covariance).to(dtype)
+    peaks = model.log_peaks(mixture.covariances, degrees).to(dtype)
+    weighted, counts, log_likelihood = 0.0, 0.0, 0.0
+    for begin in range(0, observations.mask.shape[1], BLOCK):
+        block = slice(begin, begin + BLOCK)
+        mask = observations.mask[:, block]
+        voxels = model.features(observations.intensities[..., block], mask, covariance)
+        distances = coefficients @ voxels
+        densities = model.log_densities(distances, peaks, sequences, degrees)
+        block_log_p = log_p if log_p.shape[-1] == 1 else log_p[..., block]
+        w, log_evidence = model.expectation(densities + block_log_p.to(dtype))
+        log_likelihood += (log_evidence * mask).sum(-1, dtype=torch.float64)
+        if responsibilities is not None:
+            responsibilities[..., block] = w
+        if degrees is not None:
+            counts += (w @ voxels[:, 0, :, None]).squeeze(-1).double()
+            w = w * model.tail_weights(distances, sequences, degrees)
+        weighted += model.moments(w, voxels).double()
+    if degrees is None:
+        counts = weighted[..., 0]
+    return weighted, counts, -log_likelihood / observations.mask.sum(-1)
+
+
+def _room_for_responsibilities(observations: Observations, settings: Settings) -> Tensor:
+    mixtures, _, voxels = observations.intensities.shape
+    return observations.intensities.new_empty(mixtures, settings.classes, voxels)
+
+
+def _where(condition: Tensor, new: Mixture, old: Mixture) -> Mixture:
+    pairs = zip(vars(new).values(), vars(old).values())
+    return Mixture(*(torch.where(condition.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs))

@@ -1,0 +1,98 @@
+"""The voxels that mixtures are fitted to, with all that is known of them beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+import torch
+from torch import Tensor
+
+from ..settings import Settings
+from . import model
+from .model import Mixture
+
+
+@dataclass(frozen=True)
+class Observations:
+    """The voxels of B mixtures.
+
+    Attributes
+    ----------
+    intensities : Tensor, shape ``(B, M, N)``
+        Normalised intensities; any finite value where the mask is False.
+    mask : Tensor of bool, shape ``(B, N)``
+        Mixtures with fewer than N voxels are padded.
+    bias : Tensor, shape ``(B, K, N)``, optional
+        Logarithm of a factor of the voxels' proportions (anatomy, strokes of truth).
+    smooth : callable, optional
+        Maps responsibilities ``(B, K, N)`` to their local averages of the same shape.
+    pseudo : Tensor, shape ``(B, K, P)``, optional
+        Moments of the pseudo-voxels by which a prior pulls proportions, means and variances.
+    strokes : Tensor of int64, shape ``(B, N)``, optional
+        The class, from 0, of voxels where the user painted it; -1 elsewhere.
+    """
+
+    intensities: Tensor
+    mask: Tensor
+    bias: Optional[Tensor] = None
+    smooth: Optional[Callable[[Tensor], Tensor]] = None
+    pseudo: Optional[Tensor] = None
+    strokes: Optional[Tensor] = None
+
+    def proportions(self, responsibilities: Tensor) -> Tensor:
+        """Return log Π_k(x) of a spatially variant mixture from its responsibilities."""
+        smoothed = responsibilities if self.smooth is None else self.smooth(responsibilities)
+        return model.log_proportions(smoothed, self.bias)
+
+    def m_step(self, weighted: Tensor, counts: Tensor, settings: Settings) -> Mixture:
+        """M-step with the prior's pseudo-voxels added to the voxels' own moments."""
+        if self.pseudo is not None:
+            weighted, counts = weighted + self.pseudo, counts + self.pseudo[..., 0]
+        sequences = self.intensities.shape[1]
+        return model.m_step(
+            weighted, counts, sequences, settings.covariance, settings.variance_floor
+        )
+
+
+def objective(
+    responsibilities: Tensor, observations: Observations, settings: Settings
+) -> tuple[Tensor, Mixture, Tensor]:
+    """NLL after an M-step from given responsibilities: the loss of algorithms 3 and 4.
+
+    In the classical form (deepG) the responsibilities reach the loss through the M-step's
+    proportions, means and covariances alone; in the spatially variant one (deepSVG) they are
+    the proportions as well. Both are differentiable. For Student-t components the moments are
+    weighed once, by the tail weights that the Gaussian M-step gives.
+
+    Parameters
+    ----------
+    responsibilities : Tensor, shape ``(B, K, N)``
+        The network's output w.
+
+    Returns
+    -------
+    nll : Tensor, shape ``(B,)``
+    mixture : Mixture
+    log_proportions : Tensor, shape ``(B, K, 1)`` or ``(B, K, N)``
+    """
+    covariance, degrees = settings.covariance, settings.degrees_of_freedom
+    mask, sequences = observations.mask, observations.intensities.shape[1]
+    voxels = model.features(observations.intensities, mask, covariance)
+    weighted = model.moments(responsibilities, voxels)
+    counts = weighted[..., 0]
+    mixture = observations.m_step(weighted, counts, settings)
+    distances = model.distance_coefficients(mixture, covariance) @ voxels
+    if degrees is not None:
+        tails = model.tail_weights(distances, sequences, degrees)
+        weighted = model.moments(responsibilities * tails, voxels)
+        mixture = observations.m_step(weighted, counts, settings)
+        distances = model.distance_coefficients(mixture, covariance) @ voxels
+    if settings.spatial:
+        log_p = observations.proportions(responsibilities)
+    else:
+        log_p = model.log_proportions(mixture.proportions[..., None], observations.bias)
+    peaks = model.log_peaks(mixture.covariances, degrees)
+    densities = model.log_densities(distances, peaks, sequences, degrees)
+    log_evidence = torch.logsumexp(densities + log_p, dim=1)
+    return model.nll(log_evidence, mask), mixture, log_p

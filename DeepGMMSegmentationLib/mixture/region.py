@@ -1,0 +1,211 @@
+"""From images and a region to the normalised voxels of each mixture, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InvalidInput
+from ..settings import Settings
+
+# Each class needs at least this many voxels on average for its statistics to mean anything.
+VOXELS_PER_CLASS = 10
+# Over the region, this part of the intensities is left out at either end before normalising.
+OUTLIERS = 0.005
+
+
+@dataclass(frozen=True)
+class Region:
+    """The crop of the images around a region, and which of its voxels each mixture covers.
+
+    Attributes
+    ----------
+    images : ndarray of float64, shape ``(M, Z, H, W)``
+        Normalised intensities of the crop: Z slices that meet the region.
+    mask : ndarray of bool, shape ``(Z, H, W)``
+        The region.
+    crop : tuple of ndarray and slices
+        Where the crop lies in an array of shape ``(Z_all, Y, X)``.
+    spacing : tuple of float
+        Millimetres per voxel, ``(z, y, x)``.
+    slices : tuple of tuple of int
+        Which slices of the whole image each mixture covers.
+    shift, scale : ndarray, shape ``(B, M)``
+        ``normalised = (intensity - shift) / scale`` in each mixture.
+    centre, spread : ndarray, shape ``(B, M)``
+        Mean and deviation of the normalised intensities over the region without its outliers:
+        the units of a prior. 0 and 1 where that is how they are normalised.
+    index : Tensor of int64, shape ``(B, N)``
+        Flat position of each mixture's voxels in ``(Z, H, W)``, padded with 0.
+    valid : Tensor of bool, shape ``(B, N)``
+        False where `index` is padding.
+    """
+
+    images: np.ndarray
+    mask: np.ndarray
+    crop: tuple[np.ndarray, slice, slice]
+    spacing: tuple[float, float, float]
+    slices: tuple[tuple[int, ...], ...]
+    shift: np.ndarray
+    scale: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
+    index: Tensor
+    valid: Tensor
+
+    def gather(self, grid: Tensor) -> Tensor:
+        """Take each mixture's voxels from a grid ``(Z, C, H, W)`` to ``(B, C, N)``."""
+        flat = grid.movedim(1, 0).flatten(1)
+        return flat[:, self.index.to(grid.device)].movedim(0, 1)
+
+    def scatter(self, voxels: Tensor) -> Tensor:
+        """Put ``(B, C, N)`` back on a grid ``(Z, C, H, W)`` that is 0 outside the region."""
+        depth, height, width = self.mask.shape
+        valid = self.valid.to(voxels.device)
+        flat = voxels.new_zeros(voxels.shape[1], depth * height * width)
+        index = self.index.to(voxels.device)[valid]
+        flat[:, index] = voxels.movedim(1, 0)[:, valid]
+        return flat.view(-1, depth, height, width).movedim(0, 1)
+
+    def uncrop(self, grid: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Put an array ``(…, Z, H, W)`` back into one of zeros ``(…, *shape)``."""
+        whole = np.zeros((*grid.shape[:-3], *shape), grid.dtype)
+        whole[(..., *self.crop)] = grid
+        return whole
+
+
+def prepare(
+    images: np.ndarray,
+    roi: np.ndarray,
+    spacing: Sequence[float],
+    roles: Sequence[str],
+    settings: Settings,
+) -> Region:
+    """Check, crop and normalise the images.
+
+    Parameters
+    ----------
+    images : ndarray, shape ``(M, Z, Y, X)``
+    roi : ndarray of bool, shape ``(Z, Y, X)``
+    spacing : sequence of 3 float
+        Millimetres per voxel in array order.
+    roles : sequence of str
+        Names of the sequences, for messages.
+    settings : Settings
+
+    Raises
+    ------
+    InvalidInput
+        If the region is empty or too small, or a sequence is not finite, or constant in it.
+    """
+    slices = np.flatnonzero(roi.any(axis=(1, 2)))
+    _check_size(roi, slices, settings)
+    rows, columns = (
+        _with_margin(roi.any(axis=axes), settings.margin / step)
+        for axes, step in (((0, 2), spacing[1]), ((0, 1), spacing[2]))
+    )
+    crop = (slices, rows, columns)
+    mask = roi[crop]
+    grid = images[(slice(None), *crop)].astype(np.float64)
+    _check_intensities(grid, mask, roles)
+    # Outside the region there may be NaN, as resampled images have it at their border.
+    grid[~np.isfinite(grid)] = np.nan
+
+    groups = [[z] for z in range(len(slices))]
+    if settings.scope == "volume":
+        groups = [list(range(len(slices)))]
+    shift, scale, centre, spread = np.empty((4, len(groups), len(grid)))
+    flat = np.arange(mask.size).reshape(mask.shape)
+    members = []
+    for b, group in enumerate(groups):
+        inside = mask[group]
+        _check_distinct(grid[:, group][:, inside], settings)
+        for m, role in enumerate(roles):
+            image = grid[m, group]
+            centre[b, m], spread[b, m] = _robust_moments(image[inside], role)
+            shift[b, m], scale[b, m] = centre[b, m], spread[b, m]
+            if settings.normalize == "image":
+                shift[b, m], scale[b, m] = np.nanmean(image), np.nanstd(image)
+            grid[m, group] = (image - shift[b, m]) / scale[b, m]
+        members.append(flat[group][inside])
+    longest = max(len(member) for member in members)
+    index = np.zeros((len(groups), longest), dtype=np.int64)
+    valid = np.zeros(index.shape, dtype=bool)
+    for b, member in enumerate(members):
+        index[b, : len(member)], valid[b, : len(member)] = member, True
+    return Region(
+        images=np.nan_to_num(grid, nan=0.0),
+        mask=mask,
+        crop=crop,
+        spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
+        slices=tuple(tuple(slices[group].tolist()) for group in groups),
+        shift=shift,
+        scale=scale,
+        centre=(centre - shift) / scale,
+        spread=spread / scale,
+        index=torch.from_numpy(index),
+        valid=torch.from_numpy(valid),
+    )
+
+
+def _check_size(roi: np.ndarray, slices: np.ndarray, settings: Settings) -> None:
+    if not len(slices):
+        raise InvalidInput("The region is empty; draw it, or choose another one.")
+    needed = VOXELS_PER_CLASS * settings.classes
+    counts = roi.sum(axis=(1, 2))[slices]
+    if settings.scope == "volume" and counts.sum() < needed:
+        raise InvalidInput(
+            f"The region has {counts.sum()} voxels but {settings.classes} classes need at least "
+            f"{needed}; enlarge it or ask for fewer classes."
+        )
+    if settings.scope == "slice" and counts.min() < needed:
+        raise InvalidInput(
+            f"Slice {slices[counts.argmin()] + 1} has only {counts.min()} voxels of the region but "
+            f"{settings.classes} classes need at least {needed}; remove the slice from the "
+            'region, ask for fewer classes or choose scope="volume".'
+        )
+
+
+def _check_intensities(grid: np.ndarray, mask: np.ndarray, roles: Sequence[str]) -> None:
+    for role, image in zip(roles, grid):
+        inside = image[mask]
+        if not np.isfinite(inside).all():
+            raise InvalidInput(
+                f"{role} holds NaN or infinity inside the region; shrink the region or repair it."
+            )
+        if inside.min() == inside.max():
+            raise InvalidInput(f"{role} is constant inside the region; leave it out.")
+
+
+def _check_distinct(values: np.ndarray, settings: Settings) -> None:
+    """Refuse voxels ``(M, N)`` that take fewer distinct values than there are classes."""
+    if max(len(np.unique(image)) for image in values) >= settings.classes:
+        return
+    distinct = np.unique(values, axis=1).shape[1]
+    if distinct < settings.classes:
+        raise InvalidInput(
+            f"The region holds {distinct} distinct values but {settings.classes} classes are "
+            "asked for; ask for fewer classes."
+        )
+
+
+def _robust_moments(values: np.ndarray, role: str) -> tuple[float, float]:
+    """Return mean and deviation of values without their extremes at either end."""
+    low, high = np.quantile(values, (OUTLIERS, 1 - OUTLIERS))
+    kept = values[(values >= low) & (values <= high)]
+    if kept.min() == kept.max():
+        raise InvalidInput(
+            f"{role} is constant over almost all of the region, or of one of its slices; leave "
+            'the sequence out, remove the slice from the region or choose scope="volume".'
+        )
+    return float(kept.mean()), float(kept.std())
+
+
+def _with_margin(occupied: np.ndarray, margin: float) -> slice:
+    where = np.flatnonzero(occupied)
+    extra = int(np.ceil(margin))
+    return slice(max(where[0] - extra, 0), min(where[-1] + extra + 1, len(occupied)))

@@ -1,0 +1,75 @@
+"""The U-Net that takes the place of the E-step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..settings import Settings
+
+
+class UNet(nn.Module):
+    """U-Net of the paper's kind: two convolutions a level, LeakyReLU, one instance norm a level.
+
+    Parameters
+    ----------
+    channels : int
+        Input channels.
+    classes : int
+        Output channels: one logit per class.
+    filters : int
+        Filters of the first level; they double at each level down.
+    depth : int
+        How often the image is halved.
+    """
+
+    def __init__(self, channels: int, classes: int, filters: int, depth: int) -> None:
+        super().__init__()
+        widths = [filters * 2**level for level in range(depth + 1)]
+        self.down = nn.ModuleList(
+            _block(before, after) for before, after in zip([channels, *widths], widths)
+        )
+        self.reduce = nn.ModuleList(
+            nn.Conv2d(2 * width, width, 1) for width in reversed(widths[:-1])
+        )
+        self.up = nn.ModuleList(_block(2 * width, width) for width in reversed(widths[:-1]))
+        self.head = nn.Conv2d(filters, classes, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits ``(Z, K, H, W)`` for images ``(Z, C, H, W)`` of any height and width."""
+        height, width = images.shape[-2:]
+        # Pad so that every level halves evenly and the lowest keeps at least 2 × 2 pixels.
+        step = 2 ** len(self.up)
+        padded = (max(2 * step, -(-size // step) * step) for size in (width, height))
+        right, bottom = (big - size for big, size in zip(padded, (width, height)))
+        x = functional.pad(images, (0, right, 0, bottom), mode="replicate")
+        skipped: list[Tensor] = []
+        for block in self.down[:-1]:
+            x = block(x)
+            skipped.append(x)
+            x = functional.max_pool2d(x, 2)
+        x = self.down[-1](x)
+        for reduce, block in zip(self.reduce, self.up):
+            upper = reduce(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+            x = block(torch.cat([upper, skipped.pop()], dim=1))
+        return self.head(x)[..., :height, :width]
+
+
+def unet_for(settings: Settings, sequences: int) -> UNet:
+    """Return a network with random weights for so many sequences.
+
+    Besides them it sees the depth in the region where the mixture does (`anatomy`).
+    """
+    channels = sequences + (settings.anatomy > 0)
+    return UNet(channels, settings.classes, settings.filters, settings.depth)
+
+
+def _block(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1),
+        nn.LeakyReLU(),
+        nn.Conv2d(after, after, 3, padding=1, bias=False),
+        nn.InstanceNorm2d(after, affine=True),
+        nn.LeakyReLU(),
+    )

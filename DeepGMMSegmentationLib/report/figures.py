@@ -1,0 +1,170 @@
+"""The picture of a result: tissue contours, the label overlay and the fitted components."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Optional
+
+import numpy as np
+
+from ..result import Result
+from ..tissues import tissue
+from .histogram import histogram
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 4  # the most sequences side by side
+MARGIN = 10.0  # mm of image shown around the region
+DARK = "#202020"  # a ground on which all tissue colours stand out
+
+
+def figure(
+    result: Result, images: np.ndarray, direction: Optional[Sequence[float]] = None
+) -> Figure:
+    """Draw the middle slice of the region, and an overview of the stack.
+
+    Each sequence is shown with the outlines of the tissues and, below it, the histogram of its
+    intensities in the whole region with the fitted components. The last column shows the labels
+    as an overlay, and the legend.
+
+    Parameters
+    ----------
+    result : Result
+    images : ndarray, shape ``(M, Z, Y, X)`` or ``(M, Y, X)``
+        The sequences.
+    direction : sequence of 9 floats, optional
+        Direction cosines of the image's axes in the LPS frame, as SimpleITK gives them. With
+        them, the patient's left is at the right, and anterior or superior is at the top.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With no state in pyplot; ``savefig`` writes it.
+    """
+    from matplotlib.figure import Figure
+
+    labels = result.labels.reshape((-1, *result.labels.shape[-2:]))
+    images = np.reshape(images, (len(result.roles), *labels.shape))
+    colors = _colors(result)
+    region = np.flatnonzero(labels.any(axis=(1, 2)))
+    z = int(region[len(region) // 2])
+    crop = _crop(labels, result.spacing, direction)
+    aspect = result.spacing[-2] / result.spacing[-1]
+
+    columns = min(len(images), COLUMNS)
+    bands = math.ceil(len(images) / columns)
+    picture = Figure(figsize=(3.4 * (columns + 1), 5.6 * bands + 2.4), layout="constrained")
+    picture.suptitle(_title(result))
+    grid = picture.add_gridspec(
+        2 * bands + 1, columns + 1, height_ratios=[1.0, 0.75] * bands + [0.65]
+    )
+    for m, role in enumerate(result.roles):
+        band, column = divmod(m, columns)
+        axes = picture.add_subplot(grid[2 * band, column])
+        _show(axes, images[m, z][crop], aspect, f"{role}, slice {z + 1} of {len(labels)}")
+        _outline(axes, labels[z][crop], colors)
+        _histogram(picture.add_subplot(grid[2 * band + 1, column]), result, images[m], m)
+    axes = picture.add_subplot(grid[0, columns])
+    _show(axes, images[0, z][crop], aspect, f"Labels on {result.roles[0]}")
+    _overlay(axes, labels[z][crop], colors)
+    _legend(picture.add_subplot(grid[1, columns]), result)
+
+    places = np.linspace(0, len(region) - 1, 2 * (columns + 1))
+    shown = region[np.unique(places.round().astype(int))]
+    overview = grid[2 * bands, :].subgridspec(1, len(shown))
+    for i, slice_ in enumerate(shown):
+        axes = picture.add_subplot(overview[0, i])
+        _show(axes, images[0, slice_][crop], aspect, f"Slice {slice_ + 1}")
+        _overlay(axes, labels[slice_][crop], colors)
+    return picture
+
+
+def _colors(result: Result) -> list[tuple[float, float, float]]:
+    named = (tissue(name, i).color for i, name in enumerate(result.tissues))
+    return [(red / 255, green / 255, blue / 255) for red, green, blue in named]
+
+
+def _title(result: Result) -> str:
+    end = "" if result.converged else ", not converged"
+    return (
+        f"{result.settings.method}, {len(result.tissues)} classes, NLL {result.history[-1]:.3f} "
+        f"after {result.iterations} iterations{end}"
+    )
+
+
+def _crop(
+    labels: np.ndarray, spacing: Sequence[float], direction: Optional[Sequence[float]]
+) -> tuple[slice, slice]:
+    """Return the rows and columns around the region, in the order in which they are shown."""
+    cuts = []
+    for axis in (1, 2):
+        where = np.flatnonzero(labels.any(axis=(0, 3 - axis)))
+        margin = math.ceil(MARGIN / spacing[axis - 3])
+        start, stop = max(int(where[0]) - margin, 0), int(where[-1]) + margin + 1
+        cut = slice(start, stop)
+        if direction is not None:
+            cosines = np.reshape(direction, (3, 3))[:, 2 - axis]
+            main = int(np.argmax(np.abs(cosines)))
+            # Pictures run towards the left, posterior or inferior; LPS towards superior.
+            if (cosines[main] < 0) != (main == 2):
+                cut = slice(min(stop, labels.shape[axis]) - 1, start - 1 if start else None, -1)
+        cuts.append(cut)
+    return cuts[0], cuts[1]
+
+
+def _show(axes: Axes, image: np.ndarray, aspect: float, title: str) -> None:
+    low, high = np.nanpercentile(image, (1, 99.5))
+    axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect)
+    axes.set_title(title, fontsize=9)
+    axes.set_axis_off()
+
+
+def _outline(axes: Axes, labels: np.ndarray, colors: Sequence[tuple[float, ...]]) -> None:
+    for i, color in enumerate(colors):
+        # A contour needs both sides of its level.
+        if (labels == i + 1).any():
+            axes.contour(labels == i + 1, levels=[0.5], colors=[color], linewidths=1.2)
+
+
+def _overlay(axes: Axes, labels: np.ndarray, colors: Sequence[tuple[float, ...]]) -> None:
+    table = np.array([(0, 0, 0, 0), *((*color, 0.55) for color in colors)])
+    axes.imshow(table[labels], aspect=axes.get_aspect(), interpolation="nearest")
+
+
+def _histogram(axes: Axes, result: Result, image: np.ndarray, m: int) -> None:
+    """Draw the intensities of sequence m in the region, with the fitted components."""
+    drawn = histogram(result, image, m)
+    half = (drawn.intensity[1] - drawn.intensity[0]) / 2
+    edges = np.append(drawn.intensity - half, drawn.intensity[-1] + half)
+    axes.set_facecolor(DARK)
+    axes.stairs(drawn.region, edges, fill=True, color="0.45")
+    for component, color in zip(drawn.components, _colors(result)):
+        axes.plot(drawn.intensity, component, color=color, linewidth=1.6)
+    axes.plot(drawn.intensity, drawn.mixture, color="white", linestyle="--", linewidth=1.2)
+    # A component that is narrower than a bin may not dwarf the rest.
+    axes.set_ylim(0, 1.25 * drawn.region.max())
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlabel(f"{result.roles[m]} intensity", fontsize=9)
+    axes.set_ylabel("Density", fontsize=9)
+    axes.set_yticks([])
+    axes.tick_params(labelsize=8)
+
+
+def _legend(axes: Axes, result: Result) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles = [
+        *(Patch(color=color, label=name) for name, color in zip(result.tissues, _colors(result))),
+        Line2D([], [], color="white", linestyle="--", label="all components"),
+        Patch(color="0.45", label="intensities in the region"),
+    ]
+    axes.set_axis_off()
+    legend = axes.legend(
+        handles=handles, loc="upper left", fontsize=10, facecolor=DARK, framealpha=1
+    )
+    for text in legend.get_texts():
+        text.set_color("white")

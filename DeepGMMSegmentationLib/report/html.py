@@ -1,0 +1,258 @@
+"""The report: one HTML file with its figures inside, which needs no network."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Optional
+
+import numpy as np
+
+from .. import __version__
+from ..cardiac.infarct import Infarct
+from ..cardiac.measures import Measures
+from ..cardiac.sizes import TissueSize
+from ..cardiac.uncertainty import entropy_figure
+from ..result import Result
+from ..tissues import tissue
+from .bullseye import bullseye
+from .figures import figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TEMPLATE = Path(__file__).parents[1] / "Resources" / "report.html"
+NONE = "–"
+
+
+def html(
+    measures: Measures,
+    result: Result,
+    images: np.ndarray,
+    direction: Optional[Sequence[float]] = None,
+) -> str:
+    """Return the report of a case as the text of one HTML file.
+
+    It holds the figures of `measures`, drawings made from `result` and `images`, and the settings;
+    nothing from the metadata of image files.
+
+    Parameters
+    ----------
+    measures : Measures
+        What `measure` returned for `result`.
+    result : Result
+    images : ndarray, shape ``(M, *result.labels.shape)``
+        The sequences.
+    direction : sequence of 9 floats, optional
+        Direction cosines of the image's axes in the LPS frame, as SimpleITK gives them.
+    """
+    sequences = ", ".join(measures.roles)
+    state = "converged" if measures.converged else "did not converge"
+    notes = [*measures.notes, *(measures.aha.notes if measures.aha else ())]
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        case=escape(measures.case),
+        fit=escape(
+            f"{measures.method} with {len(measures.tissues)} classes on {sequences}; it {state} "
+            f"after {result.iterations} iterations."
+        ),
+        warnings=_warnings(measures.warnings),
+        cards=_cards(measures),
+        tissues=_tissues(measures),
+        picture=_picture(figure(result, images, direction), "Sequences, tissues and their fit."),
+        location=_location(measures),
+        yardsticks=_yardsticks(measures),
+        slices=_slices(measures.slices),
+        certainty=_certainty(measures, result),
+        notes=_items(notes or ["Nothing in particular."]),
+        density=f"{measures.density:g}",
+        settings=escape(result.settings.to_json()),
+        version=escape(__version__),
+    )
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return '<p class="fine">No automatic check raised a warning.</p>'
+    return f'<div class="warnings"><b>Check this first</b><ul>{_items(warnings)}</ul></div>'
+
+
+def _cards(measures: Measures) -> str:
+    heart = measures.infarct
+    if heart is None:
+        return ""
+    ranges = {v.tissue: (v.low_ml, v.high_ml) for v in measures.volumes}
+    cards = [_card("Infarct size", heart.infarct, ranges, measures.density)]
+    cards.append(_card("No-reflow", heart.no_reflow, ranges, measures.density))
+    cards.append(_card("Area at risk", heart.area_at_risk, ranges, measures.density))
+    if heart.salvage_index is not None:
+        cards.append(
+            f'<div class="card"><span>Myocardial salvage index</span><b>{heart.salvage_index:.2f}'
+            "</b><span>of the area at risk is saved</span></div>"
+        )
+    cards.append(_card("Myocardium", heart.myocardium, {}, measures.density))
+    return "".join(cards)
+
+
+def _card(
+    title: str,
+    size: Optional[TissueSize],
+    ranges: dict[str, tuple[float, float]],
+    density: float,
+) -> str:
+    if size is None:
+        return ""
+    lines = []
+    if size.grams is not None and size.tissue != "myocardium":
+        lines.append(f"{size.grams:.1f} g, {size.ml:.1f} mL")
+    if size.tissue in ranges:
+        low, high = (ml * density for ml in ranges[size.tissue])
+        lines.append(f"90 % interval {low:.1f} to {high:.1f} g")
+    if size.tissue == "myocardium":
+        main = f"{_number(size.grams)} g"
+        lines.append(f"{_number(size.ml)} mL")
+    else:
+        main = f"{_number(size.percent_of_myocardium)} %"
+        lines.insert(0, "of the myocardium")
+    text = "".join(f"<br>{line}" if i else line for i, line in enumerate(lines))
+    return f'<div class="card"><span>{title}</span><b>{main}</b><span>{text}</span></div>'
+
+
+def _tissues(measures: Measures) -> str:
+    expected = {v.tissue: v for v in measures.volumes}
+    lines = []
+    for i, size in enumerate(measures.sizes):
+        red, green, blue = tissue(size.tissue, i).color
+        swatch = f'<span class="swatch" style="background:rgb({red},{green},{blue})"></span>'
+        interval = NONE
+        if size.tissue in expected:
+            v = expected[size.tissue]
+            interval = f"{v.expected_ml:.1f} ({v.low_ml:.1f} to {v.high_ml:.1f})"
+        lines.append(
+            [
+                swatch + escape(size.tissue),
+                str(size.voxels),
+                _number(size.ml),
+                _number(size.grams),
+                _number(size.percent_of_myocardium),
+                _number(size.percent_of_region),
+                interval,
+            ]
+        )
+    header = ["Tissue", "Voxels", "mL", "g", "% of myocardium", "% of region"]
+    return _table([*header, "Expected mL (90 % interval)"], lines)
+
+
+def _location(measures: Measures) -> str:
+    if measures.aha is None:
+        return ""
+    header = ["Segment", "Infarct %", "Edema %", "Mean transmurality %", "Maximal %", "Voxels"]
+    lines = [
+        [
+            escape(f"{s.number} {s.name}" if s.number else s.name),
+            *map(
+                _number,
+                (s.infarct_percent, s.edema_percent, s.mean_transmurality, s.max_transmurality),
+            ),
+            str(s.voxels),
+        ]
+        for s in measures.aha.segments
+    ]
+    caption = "Seen from the apex: anterior wall up, septum left; basal ring outside."
+    return (
+        f"<h2>Where</h2>{_picture(bullseye(measures.aha), caption)}"
+        f"<details><summary>Segments in numbers</summary>{_table(header, lines)}</details>"
+    )
+
+
+def _yardsticks(measures: Measures) -> str:
+    heart = measures.infarct
+    if not measures.yardsticks or heart is None:
+        return ""
+    lines = [
+        [
+            y.method,
+            f"{y.threshold:.4g}",
+            _number(y.ml),
+            _number(y.grams),
+            _number(y.percent_of_myocardium),
+        ]
+        for y in measures.yardsticks
+    ]
+    ours = heart.infarct
+    if ours is not None:
+        first = [f"{measures.method} (this segmentation)", NONE]
+        first += [_number(v) for v in (ours.ml, ours.grams, ours.percent_of_myocardium)]
+        lines.insert(0, [escape(first[0]), *first[1:]])
+    header = ["Infarct by", "Threshold on LGE", "mL", "g", "% of myocardium"]
+    return f"<h2>Beside the usual thresholds</h2>{_table(header, lines, ours=ours is not None)}"
+
+
+def _slices(slices: Sequence[Infarct]) -> str:
+    if not slices:
+        return ""
+    parts = [[part.myocardium, part.infarct, part.no_reflow, part.area_at_risk] for part in slices]
+    header = ["Slice", "Myocardium g", "Infarct g", "Infarct %"]
+    header += ["No-reflow g", "Area at risk g", "Salvage index"]
+    lines = []
+    for part, (myocardium, lost, no_reflow, risk) in zip(slices, parts):
+        lines.append(
+            [
+                str(part.slice + 1),
+                _grams(myocardium),
+                _grams(lost),
+                _number(lost.percent_of_myocardium) if lost else NONE,
+                _grams(no_reflow),
+                _grams(risk),
+                _number(part.salvage_index, 2),
+            ]
+        )
+    return f"<h2>Slice by slice</h2>{_table(header, lines)}"
+
+
+def _certainty(measures: Measures, result: Result) -> str:
+    text = f"<p>Mean entropy over the region: {measures.mean_entropy:.2f}.</p>"
+    if measures.agreement is not None:
+        header = ["Tissue", "Mean pairwise Dice over restarts"]
+        pairs = zip(measures.tissues, measures.agreement)
+        text += _table(header, [[escape(name), _number(dice, 2)] for name, dice in pairs])
+    stack = result.probabilities.reshape(len(result.tissues), -1, *result.labels.shape[-2:])
+    drawn = entropy_figure(stack, (1.0, *result.spacing[-2:]))
+    return text + _picture(drawn, "Bright where the classes are hard to tell apart.")
+
+
+def _picture(drawn: Figure, caption: str) -> str:
+    data = io.BytesIO()
+    drawn.savefig(data, format="png", dpi=110)
+    text = base64.b64encode(data.getvalue()).decode("ascii")
+    return (
+        f'<figure><img src="data:image/png;base64,{text}" alt="{escape(caption)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _table(header: Iterable[str], lines: Iterable[Sequence[str]], ours: bool = False) -> str:
+    """Return a table of cells that are HTML already; `ours` marks its first row."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "".join(
+        f"<tr{' class=ours' if ours and i == 0 else ''}>"
+        + "".join(f"<td>{cell}</td>" for cell in line)
+        + "</tr>"
+        for i, line in enumerate(lines)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _items(sentences: Iterable[str]) -> str:
+    return "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+
+
+def _grams(size: Optional[TissueSize]) -> str:
+    return NONE if size is None else _number(size.grams)
+
+
+def _number(value: Optional[float], digits: int = 1) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,254 @@
+"""The files of a result: segmentation, label map, probability maps, record and figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Optional
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..cardiac.measures import measure
+from ..errors import InvalidInput
+from ..io.folders import whole_folder
+from ..io.images import PathLike, write_image
+from ..result import Result
+from ..tissues import tissue
+from .html import html
+from .tables import case_csv
+
+# Everything that `write` writes.
+OUTPUTS = (
+    "segmentation.seg.nrrd",
+    "labels.nii.gz",
+    "probability_*.nii.gz",
+    "result.json",
+    "figure.png",
+    "report.html",
+    "measures.csv",
+)
+PACKAGES = ("deepgmmsegmentation", "torch", "numpy", "scipy", "scikit-learn", "SimpleITK")
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What goes into the folder of a result.
+
+    Attributes
+    ----------
+    probabilities : bool
+        ``probability_<tissue>.nii.gz`` too.
+    report : bool
+        ``report.html`` and ``measures.csv`` too.
+    rv_insertion : tuple of float, optional
+        The anterior insertion of the right ventricle, (x, y, z) in mm, LPS: divides the wall into
+        the segments of the American Heart Association.
+    name : str
+        What the case is called in its measures; not a patient's name.
+    """
+
+    probabilities: bool = False
+    report: bool = False
+    rv_insertion: Optional[tuple[float, ...]] = None
+    name: str = "case"
+
+
+LEAST = Wanted()
+
+
+def write(
+    result: Result,
+    images: np.ndarray,
+    reference: sitk.Image,
+    folder: PathLike,
+    wanted: Wanted = LEAST,
+    *,
+    remote: Optional[np.ndarray] = None,
+    force: bool = False,
+) -> None:
+    """Write a result into a folder, whole or not at all.
+
+    Only the geometry of `reference` is copied, none of its metadata, so that no patient's name
+    or date gets into the files.
+
+    Parameters
+    ----------
+    result : Result
+        Of a three-dimensional segmentation.
+    images : ndarray, shape ``(M, Z, Y, X)``
+        The sequences, for the figure.
+    reference : SimpleITK.Image
+        The image whose grid they are on.
+    folder : path
+        Where to; it is made where it does not exist.
+    wanted : Wanted
+    remote : ndarray of bool, shape of the labels, optional
+        Remote myocardium, for the n-SD thresholds; by default the healthy class.
+    force : bool
+        Whether an earlier result there may be replaced.
+
+    Raises
+    ------
+    InvalidInput
+        If the result is not on the reference's grid, an earlier result is in the way, or the
+        folder cannot be written.
+    """
+    if result.labels.shape != reference.GetSize()[::-1]:
+        raise InvalidInput(
+            f"The labels have shape {result.labels.shape} but the reference image "
+            f"{reference.GetSize()[::-1]}; give the image whose grid the labels are on."
+        )
+    from .figures import figure
+
+    with whole_folder(folder, OUTPUTS, force) as new:
+        labels = _on(result.labels, reference)
+        write_image(labels, new / "labels.nii.gz")
+        write_image(segmentation(labels, result.tissues), new / "segmentation.seg.nrrd")
+        if wanted.probabilities:
+            for name, values in zip(result.tissues, result.probabilities):
+                path = new / f"probability_{re.sub(r'[^A-Za-z0-9-]+', '_', name)}.nii.gz"
+                write_image(_on(values, reference), path)
+        measures = measure(
+            result,
+            images,
+            case=wanted.name,
+            reference=reference,
+            rv_insertion=wanted.rv_insertion,
+            remote=remote,
+        )
+        measured = measures.to_dict()
+        values = {**record(result), "measures": _plain(measured)}
+        text = json.dumps(values, indent=2, allow_nan=False)
+        (new / "result.json").write_text(text + "\n", encoding="utf-8")
+        figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
+        if wanted.report:
+            page = html(measures, result, images, reference.GetDirection())
+            (new / "report.html").write_text(page, encoding="utf-8")
+            (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")
+
+
+def record(result: Result) -> dict[str, Any]:
+    """Return all of a result but its voxels, ready for JSON.
+
+    Spacing is in mm in array order (z, y, x); means and covariances are in input intensity
+    units. Numbers that are not finite, which JSON has not, are None.
+    """
+    mixtures = [
+        {
+            "slices": result.slices[b],
+            "proportions": result.proportions[b],
+            "means": result.means[b],
+            "covariances": result.covariances[b],
+        }
+        for b in range(len(result.slices))
+    ]
+    tissues = [
+        {"label": i + 1, "name": name, "color": tissue(name, i).color}
+        for i, name in enumerate(result.tissues)
+    ]
+    return _plain(
+        {
+            "tissues": tissues,
+            "naming": result.naming,
+            "notes": result.notes,
+            "roles": result.roles,
+            "spacing": result.spacing,
+            "mixtures": mixtures,
+            "converged": result.converged,
+            "iterations": result.iterations,
+            "history": result.history,
+            "agreement": result.agreement,
+            "device": result.device,
+            "seconds": result.seconds,
+            "settings": dataclasses.asdict(result.settings),
+            "network": result.network,
+            "versions": _versions(),
+        }
+    )
+
+
+def segmentation(labels: sitk.Image, tissues: tuple[str, ...]) -> sitk.Image:
+    """Return a label map with the metadata that make it a segmentation in 3D Slicer.
+
+    Parameters
+    ----------
+    labels : SimpleITK.Image
+        0 outside the region, ``i + 1`` where ``tissues[i]`` is.
+    tissues : tuple of str
+        The K names.
+
+    Returns
+    -------
+    SimpleITK.Image
+        To be written as ``.seg.nrrd``: a segment per tissue, all in one layer, with name, colour
+        and terminology. Source: vtkMRMLSegmentationStorageNode in 3D Slicer.
+    """
+    image = sitk.Image(labels)
+    image.SetMetaData("Segmentation_MasterRepresentation", "Binary labelmap")
+    image.SetMetaData("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
+    image.SetMetaData("Segmentation_ReferenceImageExtentOffset", "0 0 0")
+    # Without it, export as DICOM SEG does not know the images that the segmentation belongs to.
+    geometry = f"Reference image geometry|{_geometry(image)}|"
+    image.SetMetaData("Segmentation_ConversionParameters", geometry + "&")
+    extent = " ".join(f"0 {size - 1}" for size in image.GetSize())
+    for i, name in enumerate(tissues):
+        each = tissue(name, i)
+        values = {
+            "ID": f"Segment_{i + 1}",
+            "Name": name,
+            "NameAutoGenerated": "0",
+            "Color": " ".join(f"{value / 255:.6f}" for value in each.color),
+            "ColorAutoGenerated": "0",
+            "Extent": extent,
+            "LabelValue": str(i + 1),
+            "Layer": "0",
+            "Tags": f"TerminologyEntry:{each.terminology}|",
+        }
+        for key, value in values.items():
+            image.SetMetaData(f"Segment{i}_{key}", value)
+    return image
+
+
+def _geometry(image: sitk.Image) -> str:
+    """Return a grid as 3D Slicer writes it: voxel to RAS matrix by rows, then the extent."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    matrix[:2] *= -1  # LPS to RAS
+    extent = [number for size in image.GetSize() for number in (0, size - 1)]
+    return "".join(f"{number:.17g};" for number in [*matrix.ravel(), *extent])
+
+
+def _on(array: np.ndarray, reference: sitk.Image) -> sitk.Image:
+    """Return an array as an image with the reference's geometry and no metadata."""
+    image = sitk.GetImageFromArray(array)
+    image.CopyInformation(reference)
+    return image
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # not installed as a package, as in 3D Slicer
+            continue
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Turn arrays, tuples and NumPy numbers into what JSON has."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

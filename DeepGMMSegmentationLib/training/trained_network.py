@@ -1,0 +1,203 @@
+"""A trained network and its file: the weights and all that prediction needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import InvalidInput
+from ..io.images import PathLike
+from ..io.writing import write_bytes
+from ..mixture.unet import UNet, unet_for
+from ..settings import Settings
+
+FORMAT = 1
+KEY = "deepgmm"
+# What a case may set otherwise than the training did: where it runs, how the network is refined,
+# and what is made of the labels.
+REFINEMENT = ("learning_rate", "weight_decay", "gradient_clip", "mean_penalty")
+FREE = ("device", "seed", *REFINEMENT, "min_island", "density")
+# Pixels that differ in size by less than this part are the same to a network that was trained at
+# several scales; resampling would blur them for nothing.
+SAME_PIXEL = 0.1
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network that many images have trained.
+
+    Attributes
+    ----------
+    settings : Settings
+        Of the mixture and the network: how images are cropped and normalised, which tissues the
+        classes are.
+    roles : tuple of str
+        The sequences, in the order of the network's input channels.
+    pixel : float
+        In-plane size of the pixels that the network works on, in mm.
+    weights : dict of str to Tensor
+        The network's parameters, on the CPU.
+    training : dict
+        How it was trained: the choices, the number of cases, the best epoch and its losses,
+        versions. For reading, not for prediction.
+    """
+
+    settings: Settings
+    roles: tuple[str, ...]
+    pixel: float
+    weights: dict[str, Tensor]
+    training: dict[str, Any]
+
+    def named(self, refine: int) -> str:
+        """Return what tells a result of this network from any other: its checksum, the steps."""
+        return f"{_digest(self._record(), self.weights)[:12]}, {refine} steps"
+
+    def network(self) -> UNet:
+        """Return the network with its weights."""
+        network = unet_for(self.settings, len(self.roles))
+        network.load_state_dict(self.weights)
+        return network
+
+    def check(self, settings: Settings, roles: Sequence[str]) -> None:
+        """Refuse a case that the network was not trained for.
+
+        Raises
+        ------
+        InvalidInput
+            If the sequences are others, in whatever order, or a setting differs that the training
+            has fixed.
+        """
+        if set(roles) != set(self.roles):
+            raise InvalidInput(
+                f"The network was trained for {', '.join(self.roles)} but the images are "
+                f"{', '.join(roles)}; give the same sequences, or name them alike."
+            )
+        for field in dataclasses.fields(Settings):
+            trained, asked = (getattr(each, field.name) for each in (self.settings, settings))
+            if field.name not in FREE and trained != asked:
+                own = "a prior of its own" if field.name == "prior" else f"{field.name} {trained!r}"
+                raise InvalidInput(
+                    f"The network was trained with {own}, which a case cannot change; leave that "
+                    "setting out."
+                )
+
+    def save(self, path: PathLike) -> None:
+        """Write the file: safetensors, with the rest as JSON in its metadata."""
+        from safetensors.torch import save
+
+        weights = {name: tensor.contiguous() for name, tensor in self.weights.items()}
+        text = self._record()
+        # One entry: safetensors writes several in an order of chance, and files are to be equal.
+        signed = json.dumps({"sha256": _digest(text, weights), "record": text})
+        write_bytes(Path(path), save(weights, {KEY: signed}))
+
+    def _record(self) -> str:
+        record = {
+            "format": FORMAT,
+            "settings": json.loads(self.settings.to_json()),
+            "roles": self.roles,
+            "pixel": self.pixel,
+            "training": self.training,
+        }
+        return json.dumps(record)
+
+    @classmethod
+    def load(cls, path: PathLike) -> TrainedNetwork:
+        """Read a file that `save` wrote; nothing in it is executed.
+
+        Raises
+        ------
+        InvalidInput
+            If it cannot be read, is damaged or no such file, or does not hold together.
+        """
+        import safetensors  # which a run without a network's file does not need
+
+        path = Path(path)
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, safetensors.SafetensorError) as error:
+            raise InvalidInput(
+                f"{path} cannot be read as a trained network ({error}); give a whole file that "
+                "`deepgmm train` wrote."
+            ) from error
+        if KEY not in metadata:
+            raise InvalidInput(f"{path} is no network of `deepgmm train`; give one that is.")
+        try:
+            signed = json.loads(metadata[KEY])
+            whole = signed["sha256"] == _digest(signed["record"], weights)
+        except (ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise InvalidInput(f"{path} is damaged (its checksum is wrong); copy it again.")
+        record = json.loads(signed["record"])
+        if record["format"] != FORMAT:
+            raise InvalidInput(
+                f"{path} has format {record['format']} but this version reads format {FORMAT}; "
+                "update DeepGMMSegmentation or train the network again."
+            )
+        settings = Settings.from_json(json.dumps(record["settings"]))
+        network = cls(
+            settings, tuple(record["roles"]), record["pixel"], weights, record["training"]
+        )
+        try:
+            network.network()
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise InvalidInput(
+                f"The weights in {path} are not those of the network that it describes ({reason}); "
+                "train it again."
+            ) from error
+        return network
+
+
+class AtPixel(nn.Module):
+    """A network that works on pixels of its own size, whatever those of the images.
+
+    Parameters
+    ----------
+    network : Module
+        From ``(Z, C, h, w)`` to ``(Z, K, h, w)``.
+    pixel : float
+        The in-plane size that the network knows, in mm.
+    spacing : sequence of float
+        That of the images, ``(z, y, x)``.
+    """
+
+    def __init__(self, network: nn.Module, pixel: float, spacing: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.factors = [step / pixel for step in spacing[1:]]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits ``(Z, K, H, W)`` for images ``(Z, C, H, W)``."""
+        if max(abs(factor - 1) for factor in self.factors) < SAME_PIXEL:
+            return self.network(images)
+        size = images.shape[-2:]
+        known = [max(1, round(n * factor)) for n, factor in zip(size, self.factors)]
+        resized = functional.interpolate(images, known, mode="bilinear", antialias=True)
+        return functional.interpolate(self.network(resized), size, mode="bilinear")
+
+
+def pixel_size(spacings: Sequence[Sequence[float]]) -> float:
+    """Return the middle of the cases' in-plane pixel sizes, in mm."""
+    sizes = sorted(math.sqrt(y * x) for _, y, x in spacings)
+    return sizes[len(sizes) // 2]
+
+
+def _digest(text: str, weights: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,309 @@
+"""One record, shown alike as JSON, CSV and HTML; nothing of the patient in it."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from true_result import truth
+
+from DeepGMMSegmentationLib import InvalidInput, Settings
+from DeepGMMSegmentationLib.cardiac.measures import measure
+from DeepGMMSegmentationLib.hearts.sample import heart
+from DeepGMMSegmentationLib.mixture.postprocess import clean
+from DeepGMMSegmentationLib.report.html import html
+from DeepGMMSegmentationLib.report.tables import case_csv, cohort_csv, rows
+
+NAMES = ("blood pool", "healthy myocardium", "edema", "scar")
+
+
+@pytest.fixture(scope="module")
+def case():
+    return heart(1, no_reflow=True)
+
+
+@pytest.fixture(scope="module")
+def result(case):
+    return truth(case)
+
+
+@pytest.fixture(scope="module")
+def measures(case, result):
+    return measure(result, case.images, case="Heart 1", rv_insertion=case.rv_insertion)
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+class Reader(HTMLParser):
+    """Collects texts, tags and every address that a browser would load."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.texts, self.tags, self.addresses = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset")]
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_the_record_is_the_truth_of_the_heart(case, measures):
+    ml = float(np.prod(case.spacing)) / 1000
+    counts = np.bincount(case.labels[case.roi], minlength=6)[1:]
+    assert [size.voxels for size in measures.sizes] == counts.tolist()
+    infarct, wall = counts[3] + counts[4], counts[1:].sum()
+    assert measures.infarct.infarct.ml == pytest.approx(infarct * ml)
+    assert measures.infarct.infarct.percent_of_myocardium == pytest.approx(100 * infarct / wall)
+    assert measures.infarct.salvage_index == pytest.approx(counts[2] / (counts[2] + infarct))
+    expected = {v.tissue: v.expected_ml for v in measures.volumes}
+    assert expected["infarct"] == pytest.approx(infarct * ml, rel=1e-5)
+    assert expected["area at risk"] == pytest.approx((infarct + counts[2]) * ml, rel=1e-5)
+    assert measures.mean_entropy == 0
+    assert len(measures.aha.segments) == 17
+    assert len(measures.slices) == len(case.labels)
+    assert [y.method for y in measures.yardsticks][-1] == "FWHM"
+    assert measures.warnings == ()
+
+
+def test_the_record_survives_json(measures):
+    text = json.dumps(measures.to_dict(), allow_nan=False)
+    assert rows(json.loads(text)) == rows(measures.to_dict())
+
+
+def test_the_case_table_holds_the_same_figures(measures):
+    found = {
+        (line["section"], line["item"], line["quantity"]): line
+        for line in table(case_csv(measures.to_dict()))
+    }
+    assert found["tissue", "scar", "ml"]["unit"] == "mL"
+    assert float(found["tissue", "scar", "ml"]["value"]) == pytest.approx(
+        measures.sizes[3].ml, rel=1e-5
+    )
+    infarct = found["heart", "infarct", "percent_of_myocardium"]
+    assert float(infarct["value"]) == pytest.approx(
+        measures.infarct.infarct.percent_of_myocardium, rel=1e-5
+    )
+    third = measures.aha.segments[7]
+    assert float(found["segment", "08 mid anteroseptal", "infarct_percent"]["value"]) == (
+        pytest.approx(third.infarct_percent, rel=1e-5)
+    )
+    first = measures.slices[0]
+    assert float(found["slice", f"{first.slice + 1} myocardium", "grams"]["value"]) == (
+        pytest.approx(first.myocardium.grams, rel=1e-5)
+    )
+    assert all(line["case"] == "Heart 1" for line in found.values())
+
+
+def test_the_cohort_has_one_row_per_case(case, measures):
+    other = heart(2)
+    second = measure(truth(other), other.images, case="Heart 2")  # thirds, no no-reflow
+    text = cohort_csv([measures.to_dict(), json.loads(json.dumps(second.to_dict()))])
+    one, two = table(text)
+    assert (one["case"], two["case"]) == ("Heart 1", "Heart 2")
+    assert all(name == name.lower() and " " not in name for name in one)
+    assert len(text.splitlines()) == 3
+    assert float(one["heart_infarct_grams"]) == pytest.approx(
+        measures.infarct.infarct.grams, rel=1e-5
+    )
+    assert float(two["yardstick_fwhm_percent_of_myocardium"]) == pytest.approx(
+        second.yardsticks[-1].percent_of_myocardium, rel=1e-5
+    )
+    assert one["tissue_no_reflow_ml"]
+    assert two["tissue_no_reflow_ml"] == ""
+    assert one["segment_basal_third_infarct_percent"] == ""
+    assert two["warnings"] == "0"
+    assert not any(name.startswith("slice") for name in one)
+
+
+def test_the_report_shows_the_same_figures_and_loads_nothing(case, result, measures):
+    text = html(measures, result, case.images)
+    read = Reader(text)
+    shown = " ".join(read.texts)
+    assert f"{measures.infarct.infarct.percent_of_myocardium:.1f} %" in shown
+    assert f"{measures.infarct.salvage_index:.2f}" in shown
+    for size in measures.sizes:
+        assert size.tissue in shown
+        assert f"{size.ml:.1f}" in shown
+    for yardstick in measures.yardsticks:
+        assert f"{yardstick.grams:.1f}" in shown
+    assert "7 mid anterior" in shown
+    assert "No automatic check raised a warning." in shown
+    assert read.tags.count("img") == 3  # pictures, bull's-eye, entropy
+    assert all(address.startswith("data:image/png;base64,") for address in read.addresses)
+    assert "script" not in read.tags
+    assert "http" not in text.replace("http-equiv", "")
+    assert "$" not in shown
+
+
+def test_the_report_escapes_names_and_shows_warnings(case, result):
+    odd = replace(result, converged=False, roles=("LGE", "<b>T2", "bSSFP"))
+    found = measure(odd, case.images, case="<script>alert(1)</script>")
+    text = html(found, odd, case.images)
+    assert "script" not in Reader(text).tags
+    assert "&lt;script&gt;" in text
+    assert "<b>T2" not in text
+    assert "had not converged" in text
+    assert "No automatic check" not in text
+
+
+def test_nothing_of_the_patient_gets_into_the_report(case, result):
+    reference = sitk.GetImageFromArray(case.labels)
+    reference.SetSpacing(case.spacing[::-1])
+    reference.SetMetaData("0010|0010", "Doe^Jane")
+    reference.SetMetaData("0008|0020", "20200102")
+    found = measure(
+        result, case.images, case="A", reference=reference, rv_insertion=case.rv_insertion
+    )
+    record = found.to_dict()
+    shown = html(found, result, case.images, reference.GetDirection())
+    for text in (json.dumps(record), case_csv(record), cohort_csv([record]), shown):
+        assert "Doe^Jane" not in text
+        assert "20200102" not in text
+
+
+def test_the_insertion_point_is_placed_by_the_reference(case, result, measures):
+    """The same heart elsewhere in space, turned and mirrored, has the same segments."""
+    reference = sitk.GetImageFromArray(case.labels)
+    reference.SetSpacing(case.spacing[::-1])
+    index = reference.TransformPhysicalPointToContinuousIndex(case.rv_insertion)
+    reference.SetOrigin((-80.0, 20.0, 7.0))
+    reference.SetDirection(sitk.Euler3DTransform((0, 0, 0), 0.5, 1.2, -0.4).GetMatrix())
+    point = reference.TransformContinuousIndexToPhysicalPoint(index)
+    moved = measure(result, reference=reference, rv_insertion=point)
+    assert moved.aha == measures.aha
+    flipped = sitk.Image(reference)
+    turn = np.reshape(reference.GetDirection(), (3, 3)) * (-1, 1, 1)
+    flipped.SetDirection(turn.ravel().tolist())
+    point = flipped.TransformContinuousIndexToPhysicalPoint(index)
+    mirrored = measure(result, reference=flipped, rv_insertion=point)
+    assert mirrored.aha.segments[0] != measures.aha.segments[0]
+    assert mirrored.infarct == measures.infarct
+
+
+def test_unnamed_classes_have_sizes_only_and_say_so(case):
+    names = tuple(f"Class {k}" for k in range(1, 6))
+    unnamed = replace(truth(case), tissues=names, naming=None)
+    found = measure(unnamed, case.images)
+    assert len(found.sizes) == 5
+    assert found.infarct is None
+    assert found.aha is None
+    assert found.slices == ()
+    assert found.yardsticks == ()
+    assert any("no tissue names" in note for note in found.notes)
+    text = html(found, unnamed, case.images)
+    assert "Infarct size" not in text
+    assert "no tissue names" in text
+    assert "tissue_class_1_ml" in cohort_csv([found.to_dict()])
+
+
+def test_blood_and_myocardium_alone():
+    whole = heart(2)
+    labels = np.minimum(whole.labels, 2)
+    two = replace(
+        truth(whole),
+        labels=labels,
+        tissues=NAMES[:2],
+        probabilities=np.stack([labels == 1, labels == 2]).astype(np.float32),
+        means=np.array([[[300.0], [100.0]]]),
+        covariances=np.full((1, 2, 1, 1), 400.0),
+        proportions=np.array([[0.5, 0.5]]),
+        naming=None,
+        roles=("bSSFP",),
+    )
+    found = measure(two, whole.images[2:])
+    assert found.infarct.infarct is None
+    assert found.infarct.myocardium.voxels == np.count_nonzero(labels == 2)
+    assert any("neither a scar nor an edema" in note for note in found.notes)
+    assert any("no LGE image" in note for note in found.notes)
+    assert "Myocardium" in html(found, two, whole.images[2:])
+
+
+def test_a_flat_image_has_a_report_too(case, result):
+    z = len(case.labels) // 2
+    flat = replace(
+        result,
+        labels=result.labels[z],
+        probabilities=result.probabilities[:, z],
+        spacing=result.spacing[1:],
+        slices=((0,),),
+    )
+    found = measure(flat, case.images[:, z])
+    assert found.sizes[0].ml is None
+    assert found.volumes == ()
+    assert found.aha is None
+    assert found.infarct.infarct.percent_of_myocardium > 0
+    assert any("no volume" in note for note in found.notes)
+    assert "% of myocardium" in html(found, flat, case.images[:, z])
+
+
+def test_a_segmentation_without_wall_is_measured_too(case, result):
+    labels = np.minimum(result.labels, 1)
+    found = measure(replace(result, labels=labels), case.images, rv_insertion=case.rv_insertion)
+    assert found.infarct.infarct.voxels == 0
+    assert found.infarct.infarct.percent_of_myocardium in (0, None)
+    assert found.infarct.salvage_index is None
+    assert found.aha is None
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_edited_labels_are_measured_and_noted(case, result, measures):
+    labels = result.labels.copy()
+    scar = np.argwhere(labels == 4)
+    labels[tuple(scar[:100].T)] = 2
+    found = measure(replace(result, labels=labels), case.images)
+    assert found.sizes[3].voxels == measures.sizes[3].voxels - 100
+    assert found.volumes == measures.volumes
+    assert any("changed after the fit" in note for note in found.notes)
+    assert not any("changed after the fit" in note for note in measures.notes)
+
+
+def test_cleaned_labels_report_the_count(result):
+    labels = result.labels.copy()
+    z, y, x = np.argwhere(labels == 1)[500]
+    labels[z, y, x] = 4
+    found = measure(clean(replace(result, labels=labels), 4.0))
+    assert any("islands below 4 mm²" in note for note in found.notes)
+
+
+def test_probabilities_of_bare_svgmm_are_called_too_sure(result):
+    bare = replace(result, settings=Settings(method="SVGMM", classes=5, smoothing=0.0))
+    smooth = replace(result, settings=Settings(method="SVGMM", classes=5, smoothing=2.0))
+    assert any("too narrow" in note for note in measure(bare).notes)
+    assert not any("too narrow" in note for note in measure(smooth).notes)
+
+
+def test_agreement_over_restarts_is_shown(case, result):
+    several = replace(result, agreement=(0.9, 0.8, 0.75, float("nan"), 1.0))
+    found = measure(several)
+    assert found.agreement == (0.9, 0.8, 0.75, None, 1.0)
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "0.75" in html(found, several, case.images)
+
+
+def test_a_drawn_remote_region_changes_n_sd_only(case, result, measures):
+    remote = result.labels == 2
+    remote[:, :, : remote.shape[2] // 2] = False
+    found = measure(result, case.images, remote=remote)
+    values = case.images[0][remote].astype(float)
+    assert found.yardsticks[0].threshold == pytest.approx(values.mean() + 2 * values.std(ddof=1))
+    assert found.yardsticks[-1] == measures.yardsticks[-1]
+
+
+def test_what_does_not_fit_is_refused(case, result):
+    with pytest.raises(InvalidInput, match="one grid"):
+        measure(result, case.images[:, 1:])
+    with pytest.raises(InvalidInput, match="2 images but 3 sequences"):
+        measure(result, case.images[:2])
+    with pytest.raises(InvalidInput, match="one grid"):
+        measure(result, case.images, remote=case.roi[1:])
+    with pytest.raises(InvalidInput, match="RV-insertion"):
+        measure(result, rv_insertion=(0.0, 0.0, 5000.0))

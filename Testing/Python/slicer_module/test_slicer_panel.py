@@ -1,0 +1,403 @@
+"""The panel beyond the self-test: every choice, every button, and every way a run can end."""
+
+# ruff: noqa: PT009, PT027  (Slicer runs these by unittest)
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import qt
+import slicer
+import vtk
+from DeepGMMSlicer import parameters
+from DeepGMMSlicer.panel import choices, dependencies
+from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
+from DeepGMMSlicer.scene import result_nodes, sampledata, stored_result
+from DeepGMMSlicer.scene.charts import CHART, SERIES
+from DeepGMMSlicer.scene.region import regionArray
+from DeepGMMSlicer.selftest import segmentsOf
+
+from DeepGMMSegmentationLib import Settings
+from DeepGMMSegmentationLib.errors import DeepGMMError, InvalidInput
+
+ENDLESS = {"method": "deepSVG", "tolerance": 0.0, "max_iterations": 100_000}
+
+
+class PanelTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+        *self.volumes, self.region, self.truth, self.insertion = sampledata.loadSample()
+        self.representation = slicer.modules.deepgmmsegmentation.widgetRepresentation()
+        self.representation.enter()
+        self.node = self.panel.logic.getParameterNode()
+
+    def tearDown(self):
+        self.representation.exit()
+
+    @property
+    def panel(self):
+        return self.representation.self()
+
+    @property
+    def module(self):
+        return sys.modules[type(self.panel).__module__]
+
+    @property
+    def ui(self):
+        return self.panel.ui
+
+    def quick(self):
+        self.node.method, self.node.min_iterations, self.node.max_iterations = "GMM", 1, 2
+
+    def during(self, action, milliseconds=1000):
+        """Start a run that would not end, and do something while it goes on."""
+        for name, value in ENDLESS.items():
+            setattr(self.node, name, value)
+        done = []
+        qt.QTimer.singleShot(milliseconds, lambda: done.append(action()))
+        self.ui.applyButton.click()
+        self.assertEqual(len(done), 1)
+
+    def segmentations(self):
+        return set(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+
+    # Choices
+
+    def test_every_setting_is_in_the_panel_or_deliberately_elsewhere(self):
+        names = {widget.property("SlicerParameterName") for widget in vars(self.ui).values()}
+        for name in vars(Settings()):
+            self.assertEqual(name in names, name not in parameters.ELSEWHERE, name)
+        self.assertEqual(names - {None}, set(self.node.allParameters))
+
+    def test_settings_go_through_the_node_unchanged(self):
+        for settings in (
+            Settings(),
+            Settings(method="GMM", covariance="full", degrees_of_freedom=4.5, smoothing=2.25),
+            *(Settings.paper(method) for method in ("GMM", "SVGMM", "deepG", "deepSVG")),
+        ):
+            self.representation.exit()  # or the panel would recommend others for the method
+            parameters.writeSettings(self.node, settings)
+            self.assertEqual(parameters.readSettings(self.node), settings)
+            self.representation.enter()
+            self.assertEqual(parameters.readSettings(self.node), settings)
+            # The widgets must not have rounded or clipped anything.
+            self.assertEqual(self.ui.learning_rateSpinBox.value, settings.learning_rate)
+            self.assertEqual(self.ui.variance_floorSpinBox.value, settings.variance_floor)
+            self.assertEqual(self.ui.toleranceSpinBox.value, settings.tolerance)
+
+    def test_paper_and_defaults_buttons(self):
+        def settings():
+            return choices.request(self.node)["settings"]
+
+        roles = ["LGE", "T2", "bSSFP"]
+        self.assertEqual(settings(), Settings.infarct(roles))
+        self.node.method = "deepG"
+        self.assertEqual(settings(), Settings.infarct(roles, method="deepG"))
+        self.ui.paperButton.click()
+        prior = settings().prior
+        self.assertEqual(settings(), Settings.paper("deepG", prior=prior))
+        self.ui.defaultsButton.click()
+        self.assertEqual(settings(), Settings.infarct(roles, method="deepG"))
+        self.node.preset = UNNAMED
+        self.assertEqual(settings(), Settings(method="deepG"))
+
+    def test_choices_of_machine_and_measures_outlast_another_method(self):
+        kept = {"device": "cpu", "seed": 7, "min_island": 20.0, "density": 1.0}
+        for name, value in kept.items():
+            setattr(self.node, name, value)
+        self.node.method = "deepSVG"
+        self.node.t2 = None
+        wanted = Settings.infarct(["LGE", "bSSFP"], method="deepSVG", **kept)
+        self.assertEqual(choices.request(self.node)["settings"], wanted)
+        self.ui.defaultsButton.click()
+        wanted = Settings.infarct(["LGE", "bSSFP"], method="deepSVG")
+        self.assertEqual(choices.request(self.node)["settings"], wanted)
+
+    def test_recommended_smoothing_can_be_typed(self):
+        self.ui.smoothingSpinBox.value = 5
+        self.ui.smoothingSpinBox.value = 1.75
+        self.assertEqual(self.node.smoothing, 1.75)
+
+    def test_tissue_without_a_name_is_refused(self):
+        self.ui.tissueTable.item(2, 0).setText(" ")
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertIn("A tissue has no name", self.ui.applyButton.toolTip)
+
+    def test_names_of_labelled_tissues_may_be_capitalized(self):
+        segments = segmentsOf(self.truth)
+        for segment in segments:
+            segment.SetName(f"{segment.GetName().capitalize()} ")
+        self.ui.labelledSelector.setCurrentNode(self.truth)
+        self.ui.estimateButton.click()
+        names = ["blood pool", "healthy myocardium", "edema", "scar"]
+        self.assertEqual([name for name, color in self.node.tissues], names)
+        self.ui.tissueTable.item(3, 0).setText("Scar")
+        self.ui.applyButton.click()
+        record = stored_result.recordOf(self.node.output)
+        self.assertIsNotNone(record["measures"]["infarct"])
+        scar = segmentsOf(self.node.output)[3]
+        self.assertEqual(scar.GetName(), "Scar")
+        self.assertIn("12402003", scar.GetTerminology())
+
+    def test_segmentation_of_one_tissue_or_none_gives_no_prior(self):
+        before = choices.request(self.node)
+        blank = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Blank")
+        for labelled, reason in ((blank, "Blank is empty"), (self.region, "has 1 tissues")):
+            self.ui.labelledSelector.setCurrentNode(labelled)
+            with self.assertRaisesRegex(InvalidInput, reason):
+                self.panel.onEstimate()  # as by a click, whose exception Qt shows
+        self.node.labelled = None
+        self.assertEqual(choices.request(self.node), before)
+
+    def test_tissues_follow_the_images(self):
+        """Without T2 and bSSFP there is no edema to be seen."""
+
+        def names():
+            return [name for name, color in self.node.tissues]
+
+        self.node.t2 = None
+        self.assertEqual(names(), ["blood pool", "healthy myocardium", "edema", "scar"])
+        self.node.bssfp = None
+        self.assertEqual(names(), ["blood pool", "healthy myocardium", "scar"])
+        self.assertEqual(self.ui.classesSpinBox.value, 3)
+        self.volumes[1].SetName("T1")
+        self.node.others = [self.volumes[1]]
+        self.node.lge = None
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertIn("at least one of LGE, T2, bSSFP", self.ui.applyButton.toolTip)
+
+    def test_names_of_the_preset_are_found(self):
+        """The clicks of the tutorial find each tissue where it is."""
+        self.ui.applyButton.click()
+        self.assertEqual(
+            [segment.GetName() for segment in segmentsOf(self.node.output)],
+            ["blood pool", "healthy myocardium", "edema", "scar"],
+        )
+        for name, least in (("blood pool", 0.85), ("healthy myocardium", 0.6), ("scar", 0.4)):
+            found, true = (
+                regionArray(node, name, self.volumes[0]) for node in (self.node.output, self.truth)
+            )
+            self.assertGreater(2 * (found & true).sum() / (found.sum() + true.sum()), least, name)
+
+    def test_preset_brings_tissues_and_their_number(self):
+        def names():
+            table = self.ui.tissueTable
+            return [table.item(row, 0).text() for row in range(table.rowCount)]
+
+        self.assertEqual(names(), ["blood pool", "healthy myocardium", "edema", "scar"])
+        self.assertFalse(self.ui.classesSpinBox.enabled)
+        self.ui.presetSelector.currentIndex = PRESETS.index(HEALTHY)
+        self.assertEqual((names(), self.node.classes), (["blood pool", "healthy myocardium"], 2))
+        self.ui.presetSelector.currentIndex = PRESETS.index(UNNAMED)
+        self.assertTrue(self.ui.classesSpinBox.enabled)
+        self.ui.classesSpinBox.value = 5
+        self.assertEqual(names(), [f"Class {i + 1}" for i in range(5)])
+        self.ui.classesSpinBox.value = 3
+        self.assertEqual(len(names()), 3)
+
+    def test_names_and_colors_of_the_table_are_those_of_the_segments(self):
+        self.quick()
+        self.ui.presetSelector.currentIndex = PRESETS.index(UNNAMED)
+        self.ui.tissueTable.item(3, 0).setText("scar")
+        self.ui.tissueTable.cellWidget(0, 1).setColor(qt.QColor(1, 2, 3))
+        self.ui.applyButton.click()
+        segments = segmentsOf(self.node.output)
+        self.assertEqual([round(255 * value) for value in segments[0].GetColor()], [1, 2, 3])
+        self.assertEqual(segments[3].GetName(), "scar")
+        self.assertIn("12402003", segments[3].GetTerminology())
+
+    def test_device_that_is_not_there_is_refused_with_the_reason(self):
+        self.ui.deviceEdit.text = "tpu"
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertIn("device", self.ui.applyButton.toolTip)
+        self.ui.deviceEdit.text = "cpu"
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    def test_further_images_are_checked_in_the_list(self):
+        further = slicer.util.addVolumeFromArray(
+            slicer.util.arrayFromVolume(self.volumes[0]) ** 0.5, name="T1"
+        )
+        further.CopyOrientation(self.volumes[0])
+        slicer.app.processEvents()
+        self.ui.othersSelector.setCheckState(further, qt.Qt.Checked)
+        self.assertEqual(list(self.node.others), [further])
+        self.assertEqual(choices.request(self.node)["roles"], ["LGE", "T2", "bSSFP", "T1"])
+        self.node.others = []
+        self.assertEqual(len(self.ui.othersSelector.checkedNodes()), 0)
+
+    def test_images_on_other_grids_are_named_and_resampled_at_a_click(self):
+        moved = vtk.vtkMatrix4x4()
+        self.volumes[1].GetIJKToRASMatrix(moved)
+        moved.SetElement(0, 3, 0.7)
+        self.volumes[1].SetIJKToRASMatrix(moved)
+        self.panel.update()
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertIn("T2", self.ui.resampleLabel.text)
+        self.assertFalse(self.ui.resampleButton.isHidden())
+        self.ui.resampleButton.click()
+        self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
+        self.assertTrue(self.ui.resampleButton.isHidden())
+        self.assertIsNot(self.node.t2, self.volumes[1])
+        self.assertIs(self.ui.t2Selector.currentNode(), self.node.t2)
+
+    def test_sample_button_selects_what_it_loads(self):
+        slicer.mrmlScene.Clear()
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.ui.loadSampleButton.click()
+        self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
+        self.assertEqual(self.ui.bssfpSelector.currentNode().GetName(), "bSSFP")
+        self.assertEqual(self.ui.regionSelector.currentNode().GetName(), "LV region")
+
+    def test_result_is_shown_in_the_table_and_plot_views(self):
+        self.quick()
+        self.ui.mapsCheckBox.checked = True
+        self.ui.show3DCheckBox.checked = True
+        self.ui.applyButton.click()
+        output = self.node.output
+        surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+        self.assertTrue(output.GetSegmentation().ContainsRepresentation(surface))
+        selection = slicer.app.applicationLogic().GetSelectionNode()
+        table, = result_nodes.ownedNodes(output, [result_nodes.TABLE])  # fmt: skip
+        self.assertEqual(selection.GetActiveTableID(), table.GetID())
+        chart = slicer.mrmlScene.GetNodeByID(selection.GetActivePlotChartID())
+        self.assertIn(chart, result_nodes.ownedNodes(output, [CHART]))
+        self.assertEqual(len(result_nodes.ownedNodes(output, [result_nodes.MAP])), 4)
+        for series in result_nodes.ownedNodes(output, [SERIES]):
+            if series.IsA("vtkMRMLPlotSeriesNode"):
+                columns = series.GetTableNode().GetTable()
+                for name in (series.GetXColumnName(), series.GetYColumnName()):
+                    values = columns.GetColumnByName(name)
+                    self.assertTrue(np.isfinite(vtk.util.numpy_support.vtk_to_numpy(values)).all())
+        self.assertIn("GMM", self.ui.statusLabel.text)
+        self.assertIn("method: GMM", self.ui.logEdit.toPlainText())
+
+    # After a run
+
+    def test_buttons_of_the_result_wait_for_one(self):
+        buttons = [self.ui.recomputeButton, self.ui.copyButton, self.ui.reportButton]
+        self.assertFalse(any(button.enabled for button in buttons))
+        self.node.output = self.truth  # a segmentation, but no result
+        self.assertFalse(any(button.enabled for button in buttons))
+        self.node.output = None
+        self.ui.applyButton.click()
+        self.assertTrue(all(button.enabled for button in buttons))
+
+    def test_findings_and_bulls_eye_are_shown_and_follow_a_recomputation(self):
+        self.assertTrue(self.ui.findingsLabel.isHidden())
+        self.node.max_iterations = 4
+        self.ui.applyButton.click()
+        self.assertIn("Infarct: ", self.ui.findingsLabel.text)
+        self.assertIn("Warning: The fit had not converged", self.ui.findingsLabel.text)
+        self.assertIn("Warning: The fit had not converged", self.ui.logEdit.toPlainText())
+        picture, said = self.ui.bullseyeLabel.pixmap, self.ui.findingsLabel.text
+        self.assertGreater(picture.width(), 300)
+        pixels = picture.toImage()
+        self.node.output.GetSegmentation().GetNthSegment(3).RemoveAllRepresentations()
+        self.ui.recomputeButton.click()
+        self.assertNotEqual(self.ui.findingsLabel.text, said)
+        self.assertIn("Infarct: 0.0 g", self.ui.findingsLabel.text)
+        self.assertNotEqual(self.ui.bullseyeLabel.pixmap.toImage(), pixels)
+        self.assertIn("Recomputed", self.ui.statusLabel.text)
+        self.node.output = None
+        self.assertTrue(self.ui.bullseyeLabel.isHidden())
+
+    def test_copied_table_can_be_pasted(self):
+        self.ui.applyButton.click()
+        self.ui.copyButton.click()
+        lines = [line.split("\t") for line in qt.QApplication.clipboard().text().splitlines()]
+        self.assertEqual(lines[0][:3], ["Tissue", "Voxels", "Volume [mL]"])
+        self.assertEqual({len(line) for line in lines}, {len(lines[0])})
+        scar = regionArray(self.node.output, "scar", self.volumes[0]).sum()
+        self.assertIn(["scar", str(scar)], [line[:2] for line in lines])
+
+    def test_report_goes_where_the_user_says(self):
+        self.ui.applyButton.click()
+        with tempfile.TemporaryDirectory() as folder:
+            for path in ("", str(Path(folder) / "heart.html")):
+                with mock.patch.object(self.module, "savePath", return_value=path):
+                    self.ui.reportButton.click()
+            names = sorted(each.name for each in Path(folder).iterdir())
+        self.assertEqual(names, ["heart.csv", "heart.html"])
+        self.assertIn("heart.html", self.ui.statusLabel.text)
+
+    def test_placing_the_insertion_begins_anew(self):
+        self.ui.placeButton.click()
+        self.assertEqual(self.insertion.GetNumberOfControlPoints(), 0)
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.Place)
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+        self.failing(self.ui.applyButton.click)
+        self.assertIn("RV insertion has no point", self.ui.statusLabel.text)
+        slicer.mrmlScene.RemoveNode(self.insertion)
+        self.ui.placeButton.click()
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+        self.assertEqual(self.node.rvInsertion.GetName(), "RV insertion")
+
+    # The ends of a run
+
+    def test_window_lives_during_a_run(self):
+        ticks = []
+        timer = qt.QTimer()
+        timer.setInterval(50)
+        timer.connect("timeout()", lambda: ticks.append(self.ui.progressBar.value))
+        timer.start()
+        self.during(self.ui.applyButton.click, 3000)
+        timer.stop()
+        self.assertGreater(len(ticks), 5)
+        self.assertEqual(self.segmentations(), {self.region, self.truth})
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    def test_leaving_the_module_ends_a_run(self):
+        self.during(self.representation.exit)
+        self.assertEqual(self.segmentations(), {self.region, self.truth})
+        self.representation.enter()
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    def test_reloading_the_module_ends_a_run(self):
+        before = dict(sys.modules)
+        try:
+            self.during(self.panel.onReload)
+        finally:
+            sys.modules.update(before)
+            slicer.util.reloadScriptedModule("DeepGMMSegmentation")
+        self.assertEqual(self.segmentations(), {self.region, self.truth})
+        self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
+
+    def test_deleting_an_input_ends_a_run_with_a_reason(self):
+        self.failing(lambda: self.during(lambda: slicer.mrmlScene.RemoveNode(self.volumes[2])))
+        self.assertIn("bSSFP was deleted", self.ui.statusLabel.text)
+        self.assertEqual(self.segmentations(), {self.region, self.truth})
+        self.assertEqual(self.ui.applyButton.text, "Apply")
+
+    def failing(self, action):
+        """Do what fails inside a slot, whose exception Qt shows and does not hand on."""
+        with mock.patch.object(sys, "excepthook"), mock.patch("traceback.print_exc"):
+            action()
+
+    def test_failure_is_told_and_changes_nothing(self):
+        self.quick()
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        slicer.util.arrayFromVolume(self.volumes[0])[:] = 7
+        self.failing(self.ui.applyButton.click)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+        self.assertIn("LGE", self.ui.statusLabel.text)
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    # Installation
+
+    def test_missing_torch_is_told_with_the_next_step(self):
+        lost = mock.patch.object(
+            dependencies, "installed", lambda package: "" if package == "torch" else "1.0"
+        )
+        none = mock.patch.dict(sys.modules, {"PyTorchUtils": None})
+        with lost, none:
+            self.panel._showTorch()
+            self.assertFalse(self.ui.installButton.isHidden())
+            self.assertIn("torch", self.ui.torchLabel.text)
+            with self.assertRaisesRegex(DeepGMMError, "Extensions Manager"):
+                dependencies.ensure()
+        self.panel._showTorch()
+        self.assertTrue(self.ui.installButton.isHidden())
+        self.assertIn(dependencies.installed("torch"), self.ui.torchLabel.text)
