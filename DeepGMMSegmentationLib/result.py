@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 import numpy as np
@@ -34,6 +34,25 @@ class Progress:
     nll: float
     fraction: float
     device: str = "cpu"
+
+    def within(
+        self, begin: float, whole: float, share: float = 1.0, *, stage: Optional[str] = None
+    ) -> Progress:
+        """Return the progress of the larger run that this one is a part of.
+
+        Parameters
+        ----------
+        begin : float
+            How much of the larger run comes before this part.
+        whole : float
+            How much the larger run is, in the same unit.
+        share : float
+            How much this part is.
+        stage : str, optional
+            What the larger run calls it; by default the stage stays.
+        """
+        fraction = (begin + share * self.fraction) / whole
+        return replace(self, fraction=fraction, stage=self.stage if stage is None else stage)
 
 
 ProgressCallback = Callable[[Progress], None]
