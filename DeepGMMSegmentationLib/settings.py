@@ -5,176 +5,137 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import numbers
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from .errors import InvalidInput
+from .fields import check_fields, choice, documented, number, other, read_fields
 from .priors import CLASSES, Prior
 from .tissues import class_names
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
-CHOICES = {
-    "method": METHODS,
-    "covariance": ("diag", "full"),
-    "scope": ("slice", "volume"),
-    "start": ("kmeans", "random", "means", "prior"),
-    "normalize": ("image", "roi"),
-}
-# Bounds of the numbers: (least, most), both included.
-RANGES = {
-    "classes": CLASSES,
-    "restarts": (1, 100),
-    "tolerance": (0.0, 1e6),
-    "min_iterations": (1, 100_000),
-    "max_iterations": (1, 100_000),
-    "variance_floor": (1e-9, 1.0),
-    "seed": (0, 2**31 - 1),
-    "prior_weight": (0.0, 1.0),
-    "mean_penalty": (0.0, 1e6),
-    "smoothing": (0.0, 1000.0),
-    "anatomy": (0.0, 10.0),
-    "degrees_of_freedom": (1.0, 1e6),
-    "learning_rate": (1e-8, 10.0),
-    "weight_decay": (0.0, 10.0),
-    "gradient_clip": (1e-6, 1e9),
-    "filters": (1, 256),
-    "depth": (1, 6),
-    "margin": (0.0, 1000.0),
-    "min_island": (0.0, 1e6),
-    "density": (0.1, 10.0),
-}
 
 
-def check_fields(
-    record: Any, choices: dict[str, Sequence[str]], ranges: dict[str, tuple[float, float]]
-) -> None:
-    """Refuse a record with a field that is none of its choices, or a number out of its range.
-
-    A field whose default is None may be None. The type of a range's lower bound says whether a
-    number must be whole.
-    """
-    for name, allowed in choices.items():
-        value = getattr(record, name)
-        if value not in allowed:
-            raise InvalidInput(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")
-    for name, (least, most) in ranges.items():
-        value = getattr(record, name)
-        if value is None and getattr(type(record), name) is None:
-            continue
-        whole = isinstance(least, int)
-        wanted = numbers.Integral if whole else numbers.Real
-        if isinstance(value, bool) or not isinstance(value, wanted) or not least <= value <= most:
-            kind = "a whole number" if whole else "a number"
-            raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
-        object.__setattr__(record, name, int(value) if whole else float(value))
-
-
+@documented
 @dataclass(frozen=True)
 class Settings:
-    """The choices of one run; the panel, the console and the command line share this record.
+    """The choices of one run; the panel, the console and the command line share this record."""
 
-    Attributes
-    ----------
-    method : {"GMM", "SVGMM", "deepG", "deepSVG"}
-        Mixture with global (GMM, deepG) or per-voxel (SVGMM, deepSVG) proportions, its E-step in
-        closed form (GMM, SVGMM) or learned by a U-Net (deepG, deepSVG).
-    classes : int
-        K, the number of tissues, 2 to 8.
-    covariance : {"diag", "full"}
-        Sequences independent within a tissue, as in the authors' code, or correlated.
-    scope : {"slice", "volume"}
-        One mixture per slice, as in the paper, or one for all slices.
-    start : {"kmeans", "random", "means", "prior"}
-        Where EM begins: k-means++, random responsibilities, `means`, or the `prior`. The deep
-        methods begin at a random network.
-    means : tuple of tuple of float, optional
-        K starting means of M values each, in input intensity units, for ``start="means"``.
-    restarts : int
-        Runs from different seeds; the one with the lowest NLL is kept, mixture by mixture.
-    tolerance : float
-        The run has converged when an iteration changes the mean NLL per voxel by less.
-    min_iterations : int
-        The fewest iterations before convergence is believed.
-    max_iterations : int
-        The most iterations that are made, whatever `min_iterations`.
-    variance_floor : float
-        Added to every variance, in normalised units.
-    normalize : {"image", "roi"}
-        Zero mean and unit deviation over the cropped image (the paper) or over the region,
-        leaving out its extreme half percent on both sides.
-    device : str
-        "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N".
-    seed : int
-        Seed of every random choice.
-    prior : Prior, optional
-        Which tissue looks how and lies where; it names the classes.
-    prior_weight : float
-        Strength of the prior on means, variances and global proportions, as a fraction of the
-        region's voxels (pseudo-counts; MAP estimate). 0: none.
-    mean_penalty : float
-        λ of the deep methods' penalty λ‖μ − μ_data‖² towards the prior's means (the paper's
-        deepGμ and deepSVGμ; 1 there). 0: none.
-    smoothing : float
-        Deviation, in mm, of the Gaussian window over which SVGMM and deepSVG average the
-        responsibilities to get a voxel's proportions. 0: none, as in the paper; a very large one
-        gives the GMM. GMM and deepG do not use it.
-    anatomy : float
-        Exponent of the prior's depth profile in the proportions. 0: none.
-    degrees_of_freedom : float, optional
-        Student-t components with so many degrees of freedom; None: Gaussian.
-    learning_rate : float
-        AdamW's step size in the deep methods.
-    weight_decay : float
-        AdamW's weight decay in the deep methods.
-    gradient_clip : float
-        The largest gradient norm in the deep methods; a longer gradient is shortened to it.
-    filters : int
-        Filters of the U-Net at full resolution; they double at every halving.
-    depth : int
-        How often the U-Net halves the image.
-    margin : float
-        Millimetres of image around the region's bounding box, in plane, that are kept.
-    min_island : float
-        Islands of one tissue in a slice that are smaller, in mm², go to the tissue around them.
-        0: none.
-    density : float
-        Of the myocardium, in g/mL: from volume to mass.
-    """
-
-    method: str = "deepSVG"
-    classes: int = 4
-    covariance: str = "diag"
-    scope: str = "volume"
-    start: str = "kmeans"
-    means: Optional[tuple[tuple[float, ...], ...]] = None
-    restarts: int = 1
-    tolerance: float = 1e-4
-    min_iterations: int = 10
-    max_iterations: int = 100
-    variance_floor: float = 1e-3
-    normalize: str = "roi"
-    device: str = "auto"
-    seed: int = 0
-    prior: Optional[Prior] = None
-    prior_weight: float = 0.0
-    mean_penalty: float = 0.0
-    smoothing: float = 1.75
-    anatomy: float = 0.0
-    degrees_of_freedom: Optional[float] = None
-    learning_rate: float = 1e-2
-    weight_decay: float = 1e-3
-    gradient_clip: float = 12.0
-    filters: int = 8
-    depth: int = 2
-    margin: float = 12.0
-    min_island: float = 0.0
-    density: float = 1.05
+    method: str = choice(
+        "deepSVG",
+        METHODS,
+        "Mixture with global (GMM, deepG) or per-voxel (SVGMM, deepSVG) proportions, its "
+        "E-step in closed form (GMM, SVGMM) or learned by a U-Net (deepG, deepSVG).",
+    )
+    classes: int = number(4, *CLASSES, "K, the number of tissues, 2 to 8.")
+    covariance: str = choice(
+        "diag",
+        ("diag", "full"),
+        "Sequences independent within a tissue, as in the authors' code, or correlated.",
+    )
+    scope: str = choice(
+        "volume",
+        ("slice", "volume"),
+        "One mixture per slice, as in the paper, or one for all slices.",
+    )
+    start: str = choice(
+        "kmeans",
+        ("kmeans", "random", "means", "prior"),
+        "Where EM begins: k-means++, random responsibilities, `means`, or the `prior`. "
+        "The deep methods begin at a random network.",
+    )
+    means: Optional[tuple[tuple[float, ...], ...]] = other(
+        None, 'K starting means of M values each, in input intensity units, for ``start="means"``.'
+    )
+    restarts: int = number(
+        1,
+        1,
+        100,
+        "Runs from different seeds; the one with the lowest NLL is kept, mixture by mixture.",
+    )
+    tolerance: float = number(
+        1e-4,
+        0.0,
+        1e6,
+        "The run has converged when an iteration changes the mean NLL per voxel by less.",
+    )
+    min_iterations: int = number(
+        10, 1, 100_000, "The fewest iterations before convergence is believed."
+    )
+    max_iterations: int = number(
+        100, 1, 100_000, "The most iterations that are made, whatever `min_iterations`."
+    )
+    variance_floor: float = number(1e-3, 1e-9, 1.0, "Added to every variance, in normalised units.")
+    normalize: str = choice(
+        "roi",
+        ("image", "roi"),
+        "Zero mean and unit deviation over the cropped image (the paper) or over the "
+        "region, leaving out its extreme half percent on both sides.",
+    )
+    device: str = other("auto", '"auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N".')
+    seed: int = number(0, 0, 2**31 - 1, "Seed of every random choice.")
+    prior: Optional[Prior] = other(
+        None, "Which tissue looks how and lies where; it names the classes."
+    )
+    prior_weight: float = number(
+        0.0,
+        0.0,
+        1.0,
+        "Strength of the prior on means, variances and global proportions, as a fraction "
+        "of the region's voxels (pseudo-counts; MAP estimate). 0: none.",
+    )
+    mean_penalty: float = number(
+        0.0,
+        0.0,
+        1e6,
+        "λ of the deep methods' penalty λ‖μ − μ_data‖² towards the prior's means (the "
+        "paper's deepGμ and deepSVGμ; 1 there). 0: none.",
+    )
+    smoothing: float = number(
+        1.75,
+        0.0,
+        1000.0,
+        "Deviation, in mm, of the Gaussian window over which SVGMM and deepSVG average "
+        "the responsibilities to get a voxel's proportions. 0: none, as in the paper; a "
+        "very large one gives the GMM. GMM and deepG do not use it.",
+    )
+    anatomy: float = number(
+        0.0, 0.0, 10.0, "Exponent of the prior's depth profile in the proportions. 0: none."
+    )
+    degrees_of_freedom: Optional[float] = number(
+        None, 1.0, 1e6, "Student-t components with so many degrees of freedom; None: Gaussian."
+    )
+    learning_rate: float = number(1e-2, 1e-8, 10.0, "AdamW's step size in the deep methods.")
+    weight_decay: float = number(1e-3, 0.0, 10.0, "AdamW's weight decay in the deep methods.")
+    gradient_clip: float = number(
+        12.0,
+        1e-6,
+        1e9,
+        "The largest gradient norm in the deep methods; a longer gradient is shortened to it.",
+    )
+    filters: int = number(
+        8, 1, 256, "Filters of the U-Net at full resolution; they double at every halving."
+    )
+    depth: int = number(2, 1, 6, "How often the U-Net halves the image.")
+    margin: float = number(
+        12.0,
+        0.0,
+        1000.0,
+        "Millimetres of image around the region's bounding box, in plane, that are kept.",
+    )
+    min_island: float = number(
+        0.0,
+        0.0,
+        1e6,
+        "Islands of one tissue in a slice that are smaller, in mm², go to the tissue "
+        "around them. 0: none.",
+    )
+    density: float = number(1.05, 0.1, 10.0, "Of the myocardium, in g/mL: from volume to mass.")
 
     def __post_init__(self) -> None:
-        check_fields(self, CHOICES, RANGES)
+        check_fields(self)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
             raise InvalidInput(f"device is {self.device!r}; give auto, cpu, cuda or cuda:N.")
         self._check_means()
@@ -242,26 +203,29 @@ class Settings:
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
-    def from_json(cls, text: str) -> Settings:
-        """Read a record that `to_json` wrote; fields that are absent take their defaults.
+    def from_dict(cls, values: Any) -> Settings:
+        """Build a record from what `dataclasses.asdict` or `json.loads` returned.
+
+        Fields that are absent take their defaults.
 
         Raises
         ------
         InvalidInput
-            If the text is not JSON, or holds an unknown field or a value out of its range.
+            If it is no mapping, or holds an unknown field or a value out of its range.
         """
+        given = dict(read_fields(cls, values, "The settings"))
+        if given.get("prior") is not None:
+            given["prior"] = Prior.from_dict(given["prior"])
+        return cls(**given)
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Read a record that `to_json` wrote; see `from_dict`, also for errors."""
         try:
-            values: Any = json.loads(text)
+            values = json.loads(text)
         except json.JSONDecodeError as error:
             raise InvalidInput(f"The settings are not valid JSON ({error}).") from error
-        if not isinstance(values, dict):
-            raise InvalidInput("The settings must be a JSON object of field names and values.")
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise InvalidInput(f"The settings hold an unknown field, {unknown[0]!r}; remove it.")
-        if values.get("prior") is not None:
-            values["prior"] = Prior.from_dict(values["prior"])
-        return cls(**values)
+        return cls.from_dict(values)
 
     @classmethod
     def paper(cls, method: str, **overrides: Any) -> Settings:

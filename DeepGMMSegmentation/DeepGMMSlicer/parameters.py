@@ -18,7 +18,8 @@ from slicer import (
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 from DeepGMMSegmentationLib import tissues
-from DeepGMMSegmentationLib.settings import CHOICES, RANGES, Settings
+from DeepGMMSegmentationLib.fields import choices, ranges
+from DeepGMMSegmentationLib.settings import Settings
 
 from .panel.connectors import TissueList, VolumeList
 
@@ -39,11 +40,11 @@ MOST = {int: 2**31 - 1, float: 1e6}
 
 
 def _annotation(name: str, default: Any) -> Any:
-    if name in CHOICES:
-        choices = [choice for choice in CHOICES[name] if choice != "means"]
-        return Annotated[str, Choice(choices)]
-    if name in RANGES:
-        least, most = RANGES[name]
+    if name in choices(Settings):
+        options = [option for option in choices(Settings)[name] if option != "means"]
+        return Annotated[str, Choice(options)]
+    if name in ranges(Settings):
+        least, most = ranges(Settings)[name]
         least = 0.0 if name == GAUSSIAN else least
         return Annotated[type(least), WithinRange(least, min(most, MOST[type(least)]))]
     return type(default)

@@ -109,10 +109,7 @@ def holds_result(folder: Path, settings: Settings, network: Optional[str], wante
         stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except json.JSONDecodeError:
         return False  # cut short: not done
-    same = (
-        Settings.from_json(json.dumps({**stored["settings"], "device": settings.device}))
-        == settings
-    )
+    same = Settings.from_dict({**stored["settings"], "device": settings.device}) == settings
     if not same or stored.get("network") != network:
         raise InvalidInput(
             f"{folder} holds a result of other settings, or of another network; name another "

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import inspect
 import json
-import re
 import typing
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ..errors import InvalidInput
 from ..priors import Prior
-from ..settings import CHOICES, Settings
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from ..training.trained_network import TrainedNetwork
@@ -30,26 +28,26 @@ def add_settings(parser: argparse.ArgumentParser) -> Any:
     base.add_argument(
         "--paper", action="store_true", help="the values of the paper and its authors' code"
     )
-    add_fields(group, Settings, CHOICES)
+    add_fields(group, Settings)
     return base
 
 
-def add_fields(group: Any, record: type, choices_of: dict[str, tuple[str, ...]]) -> None:
-    """Add an option for every field of a record, in the words of its docstring."""
+def add_fields(group: Any, record: type) -> None:
+    """Add an option for every field of a record, in the words of that field."""
     kinds = typing.get_type_hints(record)
-    texts = _descriptions(record)
     for field in dataclasses.fields(record):
-        choices = choices_of.get(field.name)
+        options = field.metadata.get("choices")
         default = "none" if field.default is None else field.default
+        text = field.metadata["help"].replace("`", "")
         group.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,
             # Absent when not given, so that what is not given comes from elsewhere.
             default=argparse.SUPPRESS,
-            choices=choices,
-            metavar=None if choices else _METAVARS.get(field.name, field.name.upper()),
+            choices=options,
+            metavar=None if options else _METAVARS.get(field.name, field.name.upper()),
             type=_CONVERTERS.get(field.name) or _converter(kinds[field.name]),
-            help=f"{texts[field.name]} (default: {default})".replace("%", "%%"),
+            help=f"{text} (default: {default})".replace("%", "%%"),
         )
 
 
@@ -129,17 +127,6 @@ def chosen_network(args: argparse.Namespace) -> Optional[TrainedNetwork]:
     from ..training.trained_network import TrainedNetwork
 
     return TrainedNetwork.load(args.network)
-
-
-def _descriptions(record: type) -> dict[str, str]:
-    """Return what the docstring of a record says of each field, on one line."""
-    _, _, attributes = inspect.cleandoc(record.__doc__ or "").partition("----------\n")
-    found = {}
-    for entry in re.split(r"\n(?=\S)", attributes):
-        head, _, body = entry.partition("\n")
-        for name in head.partition(" : ")[0].split(", "):
-            found[name] = " ".join(body.replace("`", "").split())
-    return found
 
 
 def _converter(kind: Any) -> Callable[[str], Any]:

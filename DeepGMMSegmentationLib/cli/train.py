@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ..errors import Cancelled, InvalidInput
-from ..training.settings import CHOICES, DEPTH, Training
+from ..training.settings import DEPTH, Training
 from .console import add_command, progress_bar, say
 from .options import add_fields, add_settings, chosen_fields, chosen_settings
 
@@ -86,7 +86,7 @@ def add_train(subparsers: Any) -> argparse.ArgumentParser:
         "--tensorboard", metavar="FOLDER", help="log the losses for TensorBoard there, too"
     )
     _add_common(parser)
-    add_fields(parser.add_argument_group("training"), Training, CHOICES)
+    add_fields(parser.add_argument_group("training"), Training)
     add_settings(parser)
     parser.set_defaults(run=train)
     return parser

@@ -103,7 +103,7 @@ class TrainedNetwork:
     def _record(self) -> str:
         record = {
             "format": FORMAT,
-            "settings": json.loads(self.settings.to_json()),
+            "settings": dataclasses.asdict(self.settings),
             "roles": self.roles,
             "pixel": self.pixel,
             "training": self.training,
@@ -146,7 +146,7 @@ class TrainedNetwork:
                 f"{path} has format {record['format']} but this version reads format {FORMAT}; "
                 "update DeepGMMSegmentation or train the network again."
             )
-        settings = Settings.from_json(json.dumps(record["settings"]))
+        settings = Settings.from_dict(record["settings"])
         network = cls(
             settings, tuple(record["roles"]), record["pixel"], weights, record["training"]
         )

@@ -12,9 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from DeepGMMSegmentationLib import InvalidInput, Settings
+from DeepGMMSegmentationLib.fields import choices, ranges
 from DeepGMMSegmentationLib.priors import Prior
-from DeepGMMSegmentationLib.settings import CHOICES, RANGES
 
+CHOICES, RANGES = choices(Settings), ranges(Settings)
 WHOLE = ("classes", "restarts", "min_iterations", "max_iterations", "seed", "filters", "depth")
 KNOWN = ("LGE", "T2", "bSSFP")
 

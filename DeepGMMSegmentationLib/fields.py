@@ -1,0 +1,112 @@
+"""The fields of a settings record: default, choices, range and help of each in one place.
+
+The record checks itself by them; the command line's options, the panel's widgets and the record's
+own documentation are made from them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+from collections.abc import Mapping
+from typing import Any, Optional, TypeVar, Union
+
+from .errors import InvalidInput
+
+Number = Union[int, float]
+Record = TypeVar("Record")
+
+
+def choice(default: str, options: tuple[str, ...], text: str) -> Any:
+    """Return a field that is one of several words."""
+    return dataclasses.field(default=default, metadata={"choices": options, "help": text})
+
+
+def number(default: Optional[Number], least: Number, most: Number, text: str) -> Any:
+    """Return a field that is a number from `least` to `most`, whole where `least` is whole.
+
+    One whose default is None may be None.
+    """
+    return dataclasses.field(default=default, metadata={"range": (least, most), "help": text})
+
+
+def other(default: Any, text: str) -> Any:
+    """Return a field that the record checks by itself."""
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+def choices(record: type) -> dict[str, tuple[str, ...]]:
+    """Return the words that the fields of a record may be, by the fields' names."""
+    return _metadata(record, "choices")
+
+
+def ranges(record: type) -> dict[str, tuple[Number, Number]]:
+    """Return the least and the most that the numbers of a record may be, by the fields' names."""
+    return _metadata(record, "range")
+
+
+def _metadata(record: type, key: str) -> dict[str, Any]:
+    return {f.name: f.metadata[key] for f in dataclasses.fields(record) if key in f.metadata}
+
+
+def check_fields(record: Any) -> None:
+    """Check the words and numbers of a frozen record, and make the numbers int or float.
+
+    Raises
+    ------
+    InvalidInput
+        If a word is none of its choices, or a number is none or out of its range.
+    """
+    for name, options in choices(type(record)).items():
+        value = getattr(record, name)
+        if value not in options:
+            raise InvalidInput(f"{name} is {value!r}; choose one of {', '.join(options)}.")
+    for name, (least, most) in ranges(type(record)).items():
+        value = getattr(record, name)
+        if value is None and getattr(type(record), name) is None:
+            continue
+        whole = isinstance(least, int)
+        wanted = numbers.Integral if whole else numbers.Real
+        if isinstance(value, bool) or not isinstance(value, wanted) or not least <= value <= most:
+            kind = "a whole number" if whole else "a number"
+            raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
+        object.__setattr__(record, name, int(value) if whole else float(value))
+
+
+def documented(record: type[Record]) -> type[Record]:
+    """Add the fields of a dataclass to its docstring; a decorator."""
+    lines = ["", "", "    Attributes", "    ----------"]
+    for field in dataclasses.fields(record):
+        kind = str(field.type)
+        if "choices" in field.metadata:
+            kind = "{" + ", ".join(f'"{option}"' for option in field.metadata["choices"]) + "}"
+        elif "range" in field.metadata:
+            kind += " from {} to {}".format(*field.metadata["range"])
+        lines += [f"    {field.name} : {kind}", f"        {field.metadata['help']}"]
+    record.__doc__ = (record.__doc__ or "") + "\n".join(lines)
+    return record
+
+
+def read_fields(record: type, values: Any, what: str) -> Mapping[str, Any]:
+    """Return a mapping of field names to values, or refuse what is none.
+
+    Parameters
+    ----------
+    record : type
+        A dataclass.
+    values : object
+        What `json.loads` returned.
+    what : str
+        What it is called in the message.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no mapping or has a field that the record has not.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidInput(f"{what} must be a JSON object of field names and values.")
+    unknown = sorted(map(str, set(values) - {field.name for field in dataclasses.fields(record)}))
+    if unknown:
+        raise InvalidInput(f"{what} hold an unknown field, {unknown[0]!r}; remove it.")
+    return values
