@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING
 
 from .errors import Cancelled, DeepGMMError, InvalidInput, OutOfMemory
 from .settings import Settings
+from .version import __version__
 
 if TYPE_CHECKING:
     from .segmentation import segment
 
-__version__ = "1.0.0"
-__all__ = ["Cancelled", "DeepGMMError", "InvalidInput", "OutOfMemory", "Settings", "segment"]
+__all__ = [
+    "Cancelled",
+    "DeepGMMError",
+    "InvalidInput",
+    "OutOfMemory",
+    "Settings",
+    "__version__",
+    "segment",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Callable, Optional
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from typing import Any, Callable, Optional
 
 import numpy as np
 
 from .settings import Settings
+from .tissues import tissue
+
+# Fields of a result that are arrays over voxels, and those with an entry per mixture.
+VOXELWISE = ("labels", "probabilities")
+PER_MIXTURE = ("slices", "proportions", "means", "covariances")
 
 
 @dataclass(frozen=True)
@@ -131,3 +138,77 @@ class Result:
     roles: tuple[str, ...]
     network: Optional[str] = None
     notes: tuple[str, ...] = ()
+
+    def to_record(self) -> dict[str, Any]:
+        """Return all of a result but its voxels, ready for JSON.
+
+        Spacing is in mm in array order (z, y, x); means and covariances are in input intensity
+        units. Numbers that are not finite, which JSON has not, are None.
+        """
+        record = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in (*VOXELWISE, *PER_MIXTURE)
+        }
+        record["tissues"] = [
+            {"label": i + 1, "name": name, "color": tissue(name, i).color}
+            for i, name in enumerate(self.tissues)
+        ]
+        record["mixtures"] = [
+            {name: getattr(self, name)[b] for name in PER_MIXTURE} for b in range(len(self.slices))
+        ]
+        return to_json_values(record)
+
+    @classmethod
+    def from_record(
+        cls, record: Mapping[str, Any], labels: np.ndarray, probabilities: np.ndarray
+    ) -> Result:
+        """Return the result of a record that `to_record` made and of its voxels.
+
+        Raises
+        ------
+        KeyError
+            If the record lacks a field.
+        InvalidInput
+            If its settings are none.
+        """
+        scalars = {
+            field.name: _to_tuple(record[field.name])
+            for field in fields(cls)
+            if field.name in record and field.name not in (*VOXELWISE, *PER_MIXTURE)
+        }
+        mixtures = record["mixtures"]
+        scalars["tissues"] = tuple(entry["name"] for entry in record["tissues"])
+        scalars["settings"] = Settings.from_dict(record["settings"])
+        if record["agreement"] is not None:
+            scalars["agreement"] = tuple(
+                math.nan if dice is None else dice for dice in record["agreement"]
+            )
+        return cls(
+            labels=labels,
+            probabilities=probabilities,
+            slices=tuple(tuple(mixture["slices"]) for mixture in mixtures),
+            means=np.array([mixture["means"] for mixture in mixtures]),
+            covariances=np.array([mixture["covariances"] for mixture in mixtures]),
+            proportions=np.array([mixture["proportions"] for mixture in mixtures]),
+            **scalars,
+        )
+
+
+def to_json_values(value: Any) -> Any:
+    """Turn records, arrays, tuples and NumPy numbers into what JSON has; None for NaN."""
+    if is_dataclass(value):
+        return to_json_values(asdict(value))
+    if isinstance(value, Mapping):
+        return {key: to_json_values(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [to_json_values(item) for item in value]
+    if isinstance(value, np.generic):
+        return to_json_values(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _to_tuple(value: Any) -> Any:
+    return tuple(map(_to_tuple, value)) if isinstance(value, list) else value

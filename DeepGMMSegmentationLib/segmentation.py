@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable, Optional, Union
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from .cardiac.sizes import dice, match
+from .case import check_arrays, check_roles, check_spacing
 from .errors import InvalidInput, OutOfMemory
-from .io.images import PathLike
-from .mixture import matching
-from .mixture.deep import Regularizer
-from .mixture.device import chosen_device
-from .mixture.em import Fit
-from .mixture.inputs import checked_arrays, checked_roles, checked_spacing
-from .mixture.model import Mixture
+from .mixture import matching, solver
+from .mixture.device import resolve_device
+from .mixture.fit import Fit, best_of
 from .mixture.postprocess import clean
-from .mixture.region import Region, prepare
-from .mixture.solver import Report, Solver
-from .result import Progress, ProgressCallback, Result
+from .mixture.problem import Problem, Regularizer, pose
+from .mixture.region import prepare
+from .result import ProgressCallback, Result
 from .settings import Settings
 from .training.trained_network import TrainedNetwork
 
@@ -32,7 +30,7 @@ def segment(
     roi: ArrayLike,
     settings: Optional[Settings] = None,
     *,
-    network: Union[TrainedNetwork, PathLike, None] = None,
+    network: Union[TrainedNetwork, str, Path, None] = None,
     refine: int = 0,
     spacing: Optional[Sequence[float]] = None,
     roles: Optional[Sequence[str]] = None,
@@ -52,8 +50,8 @@ def segment(
     settings : Settings, optional
         The method and its choices; by default those of the network, or ``Settings()``.
     network : TrainedNetwork or path, optional
-        A network that `train` made, or its file; it is asked instead of fitted. `Settings` that
-        its training has fixed must be as there.
+        A network that `train` made, or its file, whose answer takes the place of a fit. `Settings`
+        that its training has fixed must be as there.
     refine : int
         The gradient steps by which such a network is fitted to the case (algorithm 3 from there).
     spacing : sequence of float, optional
@@ -85,83 +83,141 @@ def segment(
         If a callback raised it.
     """
     began = time.perf_counter()
-    trained = _trained(network, refine)
+    trained = TrainedNetwork.load(network) if isinstance(network, (str, Path)) else network
     if settings is None:
         settings = trained.settings if trained else Settings()
-    images, roi, seeds = checked_arrays(images, roi, seeds, settings)
-    shape = roi.shape
-    spacing = checked_spacing(spacing, roi.ndim)
-    roles = checked_roles(roles, len(images))
-    if settings.means is not None and len(settings.means[0]) != len(images):
-        raise InvalidInput(
-            f"means has {len(settings.means[0])} values per class but there are {len(images)} "
-            "sequences; give one value per sequence."
-        )
-    if regularizer is not None and not (settings.deep and (refine or not trained)):
-        raise InvalidInput("Only a fit by a deep method takes a regularizer; leave it out.")
-    if trained:
-        trained.check(settings, roles)
-    volume = (1, *shape)[-3:]
-    region = prepare(
-        images.reshape(len(images), *volume),
-        roi.reshape(volume),
-        (1.0, *spacing)[-3:],
-        roles,
-        settings,
-    )
-    device = chosen_device(settings.device)
-    strokes = None if seeds is None else seeds.reshape(volume)[region.crop]
-    solver = Solver(region, roles, settings, device, strokes, regularizer)
-    try:
+    task = _Task.checked(images, roi, seeds, spacing, roles, settings, trained, refine, regularizer)
+    problem = task.pose()
+    fits = task.fit(problem, progress, heartbeat)
+    return task.conclude(problem, fits, began)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What `segment` was asked for, checked."""
+
+    images: np.ndarray
+    roi: np.ndarray
+    strokes: Optional[np.ndarray]
+    spacing: tuple[float, ...]
+    roles: tuple[str, ...]
+    settings: Settings
+    trained: Optional[TrainedNetwork]
+    refine: int
+    regularizer: Optional[Regularizer]
+
+    @classmethod
+    def checked(
+        cls,
+        images: ArrayLike,
+        roi: ArrayLike,
+        seeds: Optional[ArrayLike],
+        spacing: Optional[Sequence[float]],
+        roles: Optional[Sequence[str]],
+        settings: Settings,
+        trained: Optional[TrainedNetwork],
+        refine: int,
+        regularizer: Optional[Regularizer],
+    ) -> _Task:
+        """Refuse what cannot be used."""
+        if refine < 0 or (refine and trained is None):
+            raise InvalidInput(
+                f"refine is {refine}; give the steps, 0 or more, by which a trained network is "
+                "fitted to the case, and that network."
+            )
+        images, roi, strokes = check_arrays(images, roi, seeds, settings.classes)
+        roles = check_roles(roles, len(images))
+        if settings.means is not None and len(settings.means[0]) != len(images):
+            raise InvalidInput(
+                f"means has {len(settings.means[0])} values per class but there are {len(images)} "
+                "sequences; give one value per sequence."
+            )
+        if regularizer is not None and not (settings.deep and (refine or not trained)):
+            raise InvalidInput("Only a fit by a deep method takes a regularizer; leave it out.")
         if trained:
-            report = _reporter(progress, device, settings, 0)
-            fits = [solver.predict(trained, refine, report, heartbeat)]
-        else:
-            fits = [
-                solver.run(
-                    settings.seed + restart,
-                    _reporter(progress, device, settings, restart),
-                    heartbeat,
-                )
-                for restart in range(settings.restarts)
+            trained.check(settings, roles)
+        spacing = check_spacing(spacing, roi.ndim)
+        return cls(images, roi, strokes, spacing, roles, settings, trained, refine, regularizer)
+
+    @property
+    def volume(self) -> tuple[int, ...]:
+        """The shape ``(Z, Y, X)`` of one image; a single slice has Z = 1."""
+        return (1, *self.roi.shape)[-3:]
+
+    def pose(self) -> Problem:
+        """Crop and normalise the images, and bring what is known into the mixtures' units."""
+        images = self.images.reshape(len(self.images), *self.volume)
+        roi, spacing = self.roi.reshape(self.volume), (1.0, *self.spacing)[-3:]
+        region = prepare(images, roi, spacing, self.roles, self.settings)
+        strokes = None
+        if self.strokes is not None:
+            strokes = self.strokes.reshape(self.volume)[region.crop]
+        device = resolve_device(self.settings.device)
+        return pose(region, self.roles, self.settings, device, strokes, self.regularizer)
+
+    def fit(
+        self,
+        problem: Problem,
+        progress: Optional[ProgressCallback],
+        heartbeat: Optional[Callable[[], None]],
+    ) -> list[Fit]:
+        """Fit from every seed, or ask the trained network."""
+        restarts = self.settings.restarts
+
+        def progress_of(restart: int) -> Optional[ProgressCallback]:
+            return progress and (lambda event: progress(event.within(restart, restarts)))
+
+        try:
+            if self.trained:
+                network = self.trained.at(problem.region.spacing)
+                roles = self.trained.roles
+                return [solver.predict(problem, network, roles, self.refine, progress, heartbeat)]
+            return [
+                solver.fit(problem, self.settings.seed + i, progress_of(i), heartbeat)
+                for i in range(restarts)
             ]
-    except (torch.cuda.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(
-            f"{device} ran out of memory; choose fewer filters, a smaller margin, fewer slices or "
-            'device="cpu".'
-        ) from error
-    best = _best(fits)
-    known = solver.painted
-    if trained or settings.keeps_order:
-        known = list(range(settings.classes))
-    order, margin = _order(best.mixture, solver, known)
-    probabilities = _probabilities(best, order, region)
-    labels = _labels(probabilities, region)
-    mixture = best.mixture
-    pick = np.arange(len(order))[:, None], order
-    result = Result(
-        labels=region.uncrop(labels, volume).reshape(shape),
-        probabilities=region.uncrop(probabilities, volume).reshape(-1, *shape),
-        tissues=settings.tissues,
-        naming=margin,
-        means=_numpy(mixture.means)[pick] * region.scale[:, None] + region.shift[:, None],
-        covariances=_numpy(mixture.covariances)[pick]
-        * (region.scale[:, :, None] * region.scale[:, None])[:, None],
-        proportions=_numpy(_shares(best, region))[pick],
-        slices=region.slices,
-        history=tuple(best.history),
-        converged=best.converged,
-        iterations=len(best.history),
-        agreement=_agreement(fits, labels, solver, known),
-        device=str(device),
-        seconds=time.perf_counter() - began,
-        settings=settings,
-        spacing=spacing,
-        roles=roles,
-        network=trained.named(refine) if trained else None,
-        notes=_notes(settings, roles),
-    )
-    return clean(result, settings.min_island) if settings.min_island else result
+        except (torch.cuda.OutOfMemoryError, MemoryError) as error:
+            raise OutOfMemory(
+                f"{problem.device} ran out of memory; choose fewer filters, a smaller margin, "
+                'fewer slices or device="cpu".'
+            ) from error
+
+    def conclude(self, problem: Problem, fits: list[Fit], began: float) -> Result:
+        """Name the classes of the best fit, and put the result onto the grid of the images."""
+        settings, region, shape = self.settings, problem.region, self.roi.shape
+        best = best_of(fits)
+        fixed = problem.painted
+        if self.trained or settings.keeps_order:
+            fixed = list(range(settings.classes))
+        order, margins = _order(best, problem, fixed)
+        probabilities = _probabilities(best, order, problem)
+        labels = _labels(probabilities, problem)
+        mixture = best.mixture.map(lambda values: _reorder(values, order))
+        shift, scale = region.shift[:, None], region.scale[:, None]
+        inside = region.valid.to(best.responsibilities)[:, None]
+        shares = (best.responsibilities * inside).sum(-1) / inside.sum(-1)
+        result = Result(
+            labels=region.uncrop(labels, self.volume).reshape(shape),
+            probabilities=region.uncrop(probabilities, self.volume).reshape(-1, *shape),
+            tissues=settings.tissues,
+            naming=margins,
+            means=_numpy(mixture.means) * scale + shift,
+            covariances=_numpy(mixture.covariances) * (scale[..., None] * scale[:, :, None]),
+            proportions=_numpy(_reorder(shares, order)),
+            slices=region.slices,
+            history=tuple(best.history),
+            converged=best.converged,
+            iterations=len(best.history),
+            agreement=_agreement(fits, labels, problem, fixed),
+            device=str(problem.device),
+            seconds=time.perf_counter() - began,
+            settings=settings,
+            spacing=self.spacing,
+            roles=self.roles,
+            network=self.trained.named(self.refine) if self.trained else None,
+            notes=_notes(settings, self.roles),
+        )
+        return clean(result, settings.min_island) if settings.min_island else result
 
 
 def _notes(settings: Settings, roles: tuple[str, ...]) -> tuple[str, ...]:
@@ -183,94 +239,48 @@ def _notes(settings: Settings, roles: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _trained(
-    network: Union[TrainedNetwork, PathLike, None], refine: int
-) -> Optional[TrainedNetwork]:
-    if refine < 0 or (refine and network is None):
-        raise InvalidInput(
-            f"refine is {refine}; give the steps, 0 or more, by which a trained network is fitted "
-            "to the case, and that network."
-        )
-    if network is None or isinstance(network, TrainedNetwork):
-        return network
-    return TrainedNetwork.load(network)
-
-
-def _reporter(
-    progress: Optional[ProgressCallback], device: torch.device, settings: Settings, restart: int
-) -> Report:
-    def report(stage: str, iteration: int, limit: int, nll: float) -> None:
-        if progress is None:
-            return
-        fraction = (restart + iteration / limit) / settings.restarts
-        progress(Progress(stage, iteration, limit, nll, fraction, str(device)))
-
-    return report
-
-
-def _best(fits: list[Fit]) -> Fit:
-    """Take each mixture from the run in which its NLL is lowest."""
-    if len(fits) == 1:
-        return fits[0]
-    winner = torch.stack([fit.nll for fit in fits]).argmin(0)
-    rows = range(len(winner))
-
-    def take(values: list[torch.Tensor]) -> torch.Tensor:
-        return torch.stack([values[winner[b]][b] for b in rows])
-
-    mixture = Mixture(*(take(list(v)) for v in zip(*(vars(fit.mixture).values() for fit in fits))))
-    overall = fits[int(torch.stack([fit.nll.mean() for fit in fits]).argmin())]
-    return Fit(
-        mixture,
-        take([fit.responsibilities for fit in fits]),
-        take([fit.nll for fit in fits]),
-        overall.history,
-        all(fits[winner[b]].converged for b in rows),
-    )
-
-
 def _order(
-    mixture: Mixture, solver: Solver, known: Sequence[int]
+    fit: Fit, problem: Problem, fixed: Sequence[int]
 ) -> tuple[np.ndarray, Optional[tuple[float, ...]]]:
     """Return the class that becomes each tissue, ``(B, K)``, and how sure the names are."""
-    means, sizes = _numpy(mixture.means), solver.region.valid.sum(-1).numpy()
-    if solver.settings.prior is None:
-        return matching.order_by_rule(means, sizes, known), None
-    costs = matching.assignment_costs(means, solver.tissue_means, solver.tissue_deviations)
-    order = matching.best_order(costs, known)
+    means, sizes = _numpy(fit.mixture.means), problem.region.valid.sum(-1).numpy()
+    if problem.tissues is None:
+        return matching.order_by_rule(means, sizes, fixed), None
+    costs = matching.assignment_costs(means, *problem.tissues)
+    order = matching.best_order(costs, fixed)
     ordered = np.take_along_axis(costs, order[:, None], axis=2)
     return order, matching.margins(ordered, sizes)
 
 
-def _shares(fit: Fit, region: Region) -> torch.Tensor:
-    """Return the mean responsibility of each class, ``(B, K)``."""
-    inside = region.valid.to(fit.responsibilities)[:, None]
-    return (fit.responsibilities * inside).sum(-1) / inside.sum(-1)
+def _reorder(values: torch.Tensor, order: np.ndarray) -> torch.Tensor:
+    """Return parameters ``(B, K, …)`` with the classes in another order ``(B, K)``."""
+    return values[torch.arange(len(order))[:, None], torch.from_numpy(order).to(values.device)]
 
 
-def _probabilities(fit: Fit, order: np.ndarray, region: Region) -> np.ndarray:
+def _probabilities(fit: Fit, order: np.ndarray, problem: Problem) -> np.ndarray:
     """Return the responsibilities on the region's crop, float32 ``(K, Z, H, W)``."""
-    index = torch.from_numpy(order).to(fit.responsibilities.device)[..., None]
-    ordered = fit.responsibilities.take_along_dim(index, dim=1)
-    return _numpy(region.scatter(ordered).float().movedim(1, 0))
+    grid = problem.region.scatter(_reorder(fit.responsibilities, order))
+    return _numpy(grid.float().movedim(1, 0))
 
 
-def _labels(probabilities: np.ndarray, region: Region) -> np.ndarray:
-    return ((probabilities.argmax(axis=0) + 1) * region.mask).astype(np.uint8)
+def _labels(probabilities: np.ndarray, problem: Problem) -> np.ndarray:
+    return ((probabilities.argmax(axis=0) + 1) * problem.region.mask).astype(np.uint8)
 
 
 def _agreement(
-    fits: list[Fit], labels: np.ndarray, solver: Solver, known: Sequence[int]
+    fits: list[Fit], labels: np.ndarray, problem: Problem, fixed: Sequence[int]
 ) -> Optional[tuple[float, ...]]:
     """Return per tissue the mean Dice between all pairs of restarts, matched to the result."""
     if len(fits) == 1:
         return None
-    region, classes = solver.region, solver.settings.classes
-    orders = [_order(fit.mixture, solver, known)[0] for fit in fits]
-    runs = [_labels(_probabilities(*each, region), region) for each in zip(fits, orders)]
-    matched = [np.append(0, match(run, labels, classes) + 1)[run] for run in runs]
-    pairs = [dice(a, b, classes) for i, a in enumerate(matched) for b in matched[:i]]
-    # A class that neither of two runs found is one they agree on.
+    classes = problem.settings.classes
+    orders = [_order(fit, problem, fixed)[0] for fit in fits]
+    runs = [
+        _labels(_probabilities(fit, order, problem), problem) for fit, order in zip(fits, orders)
+    ]
+    matched = [np.append(0, matching.match(run, labels, classes) + 1)[run] for run in runs]
+    pairs = [matching.dice(a, b, classes) for i, a in enumerate(matched) for b in matched[:i]]
+    # A class that neither of two runs has is one they agree on.
     return tuple(np.nan_to_num(pairs, nan=1.0).mean(axis=0).tolist())
 
 

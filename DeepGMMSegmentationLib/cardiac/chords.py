@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ..case import check_labels
 from .infarct import INFARCT
-from .sizes import WALL, label_image, mask
+from .sizes import WALL, mask
 
 CHORDS = 360  # per slice, one a degree
 STEP = 0.2  # of a pixel, between the samples of a chord
@@ -80,7 +81,7 @@ def ventricle(labels: np.ndarray, tissues: Sequence[str], spacing: Sequence[floa
     InvalidInput
         If the labels are not whole numbers from 0 to K, or the spacing is not above 0.
     """
-    label_image(labels, len(tissues), spacing)
+    check_labels(labels, len(tissues), spacing)
     wall = mask(labels, tissues, WALL)
     inside = np.zeros(labels.shape, bool)
     cavity = np.zeros(labels.shape, bool)

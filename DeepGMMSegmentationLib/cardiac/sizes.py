@@ -8,8 +8,8 @@ from typing import Optional
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.optimize import linear_sum_assignment
 
+from ..case import check_labels
 from ..errors import InvalidInput
 from ..tissues import TISSUES
 
@@ -110,100 +110,8 @@ def mask(labels: np.ndarray, tissues: Sequence[str], names: Sequence[str]) -> np
 
 
 def label_image(labels: np.ndarray, classes: int, spacing: Sequence[float]) -> sitk.Image:
-    """Return a label map, checked, as a SimpleITK image with its spacing.
-
-    Raises
-    ------
-    InvalidInput
-        If the labels are not whole numbers from 0 to `classes` in two or three dimensions, or the
-        spacing is not one finite number above 0 per dimension.
-    """
-    labels = np.asarray(labels)
-    if labels.ndim not in (2, 3) or labels.dtype.kind not in "iu" or labels.size == 0:
-        raise InvalidInput("Labels must be whole numbers in two or three dimensions.")
-    if labels.min() < 0 or labels.max() > classes:
-        raise InvalidInput(
-            f"The labels go from {labels.min()} to {labels.max()} but there are {classes} tissues; "
-            "give labels from 0 (outside) to the number of tissues."
-        )
-    if len(spacing) != labels.ndim or not all(np.isfinite(s) and s > 0 for s in spacing):
-        raise InvalidInput(
-            f"The spacing is {tuple(spacing)}; give {labels.ndim} numbers above 0, in mm."
-        )
+    """Return a label map as a SimpleITK image; parameters and errors as in `check_labels`."""
+    labels = check_labels(labels, classes, spacing)
     image = sitk.GetImageFromArray(np.ascontiguousarray(labels, dtype=np.uint8))
     image.SetSpacing([float(s) for s in reversed(spacing)])
     return image
-
-
-def dice(labels: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
-    """Return the Dice coefficient of each class, ``2 |A ∩ B| / (|A| + |B|)``.
-
-    Parameters
-    ----------
-    labels, truth : ndarray of integers, of one shape
-        0 outside the region, 1…K inside.
-    classes : int
-        K.
-
-    Returns
-    -------
-    ndarray of float64, shape ``(K,)``
-        NaN for a class that neither holds.
-
-    Raises
-    ------
-    InvalidInput
-        If the two differ in shape or hold other values than 0…K.
-    """
-    return np.diagonal(_overlaps(labels, truth, classes)).copy()
-
-
-def match(labels: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
-    """Return the assignment of classes that maximises the mean Dice coefficient.
-
-    Solved as a linear assignment problem, not by trying the K! permutations.
-
-    Parameters
-    ----------
-    labels, truth : ndarray of integers, of one shape
-        0 outside the region, 1…K inside.
-    classes : int
-        K.
-
-    Returns
-    -------
-    ndarray of int, shape ``(K,)``
-        Class i (label i + 1) is the truth's class ``permutation[i]``:
-        ``np.concatenate([[0], permutation + 1])[labels]`` renames the labels.
-
-    Raises
-    ------
-    InvalidInput
-        If the two differ in shape or hold other values than 0…K.
-    """
-    # Two absent classes belong together: counted as 1, they never take a present one's partner.
-    overlaps = np.nan_to_num(_overlaps(labels, truth, classes), nan=1.0)
-    return linear_sum_assignment(overlaps, maximize=True)[1]
-
-
-def _overlaps(labels: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
-    """Return the Dice coefficient of every class of `labels` with every class of `truth`."""
-    labels, truth = np.asarray(labels), np.asarray(truth)
-    if labels.shape != truth.shape:
-        raise InvalidInput(
-            f"The labels have shape {labels.shape} and the truth {truth.shape}; "
-            "compare label maps on the same grid."
-        )
-    for name, values in (("labels", labels), ("truth", truth)):
-        if values.dtype.kind not in "iu" or values.size == 0:
-            raise InvalidInput(f"The {name} must be whole numbers and not be empty.")
-        if values.min() < 0 or values.max() > classes:
-            raise InvalidInput(
-                f"The {name} go from {values.min()} to {values.max()}; "
-                f"give values from 0 (outside) to {classes}."
-            )
-    pairs = labels.ravel().astype(np.intp) * (classes + 1) + truth.ravel()
-    counts = np.bincount(pairs, minlength=(classes + 1) ** 2).reshape(classes + 1, classes + 1)
-    volumes = counts.sum(axis=1)[:, None] + counts.sum(axis=0)[None, :]
-    with np.errstate(invalid="ignore"):
-        return 2 * counts[1:, 1:] / volumes[1:, 1:]

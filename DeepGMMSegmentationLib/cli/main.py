@@ -10,8 +10,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Optional
 
-from .. import __version__
 from ..errors import Cancelled, DeepGMMError, InvalidInput
+from ..version import __version__
 from . import reproduce, segment, train
 
 # Each adds its own sub-command; what runs it is imported only then, so that --help is quick.

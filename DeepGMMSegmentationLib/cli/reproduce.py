@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..errors import Cancelled, InvalidInput
+from ..version import __version__
 from .console import add_command, progress_bar, say
 
 if TYPE_CHECKING:

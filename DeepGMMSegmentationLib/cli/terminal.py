@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..cardiac.sizes import dice, match, sizes
+from ..cardiac.sizes import sizes
 from ..errors import InvalidInput
+from ..mixture.matching import dice, match
 from ..result import Result
 
 

@@ -12,6 +12,7 @@ from typing import Optional
 import numpy as np
 import SimpleITK as sitk
 
+from ..case import Case
 from ..errors import InvalidInput
 from ..tissues import usual_name
 from .images import PathLike, read_images, read_labels, read_roi, segments
@@ -44,37 +45,6 @@ class CaseFiles:
     roi: Path
     truth: Optional[Path] = None
     segment: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class Case:
-    """One case, read.
-
-    Attributes
-    ----------
-    name : str
-    images : ndarray, shape ``(M, Z, Y, X)``
-    roi : ndarray of bool, shape ``(Z, Y, X)``
-    truth : ndarray of uint8, shape ``(Z, Y, X)``, optional
-        ``i + 1`` where ``tissues[i]`` is, as its file says, inside the region and out.
-    tissues : tuple of str
-        What the truth's labels are called; empty where nothing says so.
-    roles : tuple of str
-        The names of the M sequences.
-    spacing : tuple of float
-        Millimetres per voxel, ``(z, y, x)``.
-    reference : SimpleITK.Image
-        The first image, on whose grid all are.
-    """
-
-    name: str
-    images: np.ndarray
-    roi: np.ndarray
-    truth: Optional[np.ndarray]
-    tissues: tuple[str, ...]
-    roles: tuple[str, ...]
-    spacing: tuple[float, float, float]
-    reference: sitk.Image
 
 
 def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
@@ -155,7 +125,7 @@ def load_case(files: CaseFiles, tissues: Sequence[str] = (), *, resample: bool =
     if files.truth is not None:
         truth, names = read_named_labels(files.truth, reference, tuple(tissues), resample)
     z, y, x = reference.GetSpacing()[::-1]
-    return Case(files.name, images, roi, truth, names, tuple(files.images), (z, y, x), reference)
+    return Case(files.name, images, roi, tuple(files.images), (z, y, x), truth, names)
 
 
 def _columns(header: Sequence[str], path: Path) -> list[str]:

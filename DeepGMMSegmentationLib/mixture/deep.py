@@ -6,26 +6,18 @@ from typing import Callable, Optional
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
-from ..settings import Settings
-from .em import Fit
-from .model import Mixture
-from .observations import Observations, objective
-
-Regularizer = Callable[[Tensor, Tensor, Tensor], Tensor]
+from ..result import Progress, ProgressCallback
+from .fit import Fit
+from .problem import Problem
 
 
 def fit(
+    problem: Problem,
     network: nn.Module,
-    images: Tensor,
-    gather: Callable[[Tensor], Tensor],
-    observations: Observations,
-    settings: Settings,
-    *,
-    penalty: Optional[Regularizer] = None,
-    report: Optional[Callable[[int, float], None]] = None,
+    inputs: Tensor,
+    progress: Optional[ProgressCallback] = None,
     heartbeat: Optional[Callable[[], None]] = None,
 ) -> Fit:
     """Fit the network to one case: its output is the responsibilities, AdamW lowers the NLL.
@@ -36,58 +28,50 @@ def fit(
 
     Parameters
     ----------
+    problem : Problem
     network : Module
-        Where to start; it is changed.
-    images : Tensor, shape ``(Z, C, H, W)``
-        The network's input.
-    gather : callable
-        From the network's output ``(Z, K, H, W)`` to the mixtures' voxels ``(B, K, N)``.
-    observations : Observations
-    settings : Settings
-    penalty : callable, optional
-        r(Π, μ, Σ) with shapes ``(B, K, N or 1)``, ``(B, K, M)``, ``(B, K, M, M)``; added to the
-        loss.
-    report : callable, optional
-        Called with the iteration (from 1) and the mean NLL; may raise to stop.
+        Where to start, from ``(Z, C, H, W)`` to logits ``(Z, K, H, W)``; it is changed.
+    inputs : Tensor, shape ``(Z, C, H, W)``
+        What the network sees.
+    progress : callable, optional
+        Called with a `Progress` after every iteration; may raise to stop.
     heartbeat : callable, optional
         Called after every layer, forward and backward, where the network runs on the CPU; may
         raise to stop.
     """
-    if heartbeat is not None and images.device.type == "cpu":
+    settings, limit = problem.settings, problem.settings.max_iterations
+    network = network.to(problem.device)
+    if heartbeat is not None and problem.device.type == "cpu":
         _beat_at_every_layer(network, heartbeat)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    sizes = observations.mask.sum(-1)
+    sizes = problem.observations.mask.sum(-1)
     history: list[float] = []
-    converged = False
-    for iteration in range(1, settings.max_iterations + 1):
-        optimizer.zero_grad(set_to_none=True)
-        logits = gather(network(images)).to(observations.intensities.dtype)
-        responsibilities = responsibilities_of(logits, observations)
-        nll, mixture, log_p = objective(responsibilities, observations, settings)
-        loss = nll.mean()
-        if observations.strokes is not None:
-            loss = loss + functional.cross_entropy(logits, observations.strokes, ignore_index=-1)
-        if penalty is not None:
-            loss = loss + penalty(log_p.exp(), mixture.means, mixture.covariances)
-        history.append(float((nll.detach() * sizes).sum() / sizes.sum()))
-        if report is not None:
-            report(iteration, history[-1])
-        change = abs(history[-2] - history[-1]) if iteration > 1 else torch.inf
-        converged = iteration >= settings.min_iterations and change < settings.tolerance
-        if converged or iteration == settings.max_iterations:
-            break
-        loss.backward()
-        clip_grad_norm_(network.parameters(), settings.gradient_clip)
-        optimizer.step()
-    found = Mixture(*(value.detach() for value in vars(mixture).values()))
-    return Fit(found, responsibilities.detach(), nll.detach(), history, converged)
-
-
-def responsibilities_of(logits: Tensor, observations: Observations) -> Tensor:
-    """Return w, the softmax of the network's output and the voxels' bias, ``(B, K, N)``."""
-    return torch.softmax(logits if observations.bias is None else logits + observations.bias, dim=1)
+    # On CUDA, the same seed is to give the same result, and nearly that of the CPU.
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        for iteration in range(1, limit + 1):
+            optimizer.zero_grad(set_to_none=True)
+            answer = problem.loss(network(inputs))
+            history.append(float((answer.nll.detach() * sizes).sum() / sizes.sum()))
+            if progress is not None:
+                event = (settings.method, iteration, limit, history[-1], iteration / limit)
+                progress(Progress(*event, str(problem.device)))
+            change = abs(history[-2] - history[-1]) if iteration > 1 else torch.inf
+            converged = iteration >= settings.min_iterations and change < settings.tolerance
+            if converged or iteration == limit:
+                break
+            answer.loss.backward()
+            clip_grad_norm_(network.parameters(), settings.gradient_clip)
+            optimizer.step()
+    return Fit(
+        answer.mixture.map(Tensor.detach),
+        answer.responsibilities.detach(),
+        answer.nll.detach(),
+        answer.objective.detach(),
+        history,
+        converged,
+    )
 
 
 def _beat_at_every_layer(network: nn.Module, heartbeat: Callable[[], None]) -> None:

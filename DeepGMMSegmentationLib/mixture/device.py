@@ -7,7 +7,7 @@ import torch
 from ..errors import InvalidInput
 
 
-def chosen_device(name: str) -> torch.device:
+def resolve_device(name: str) -> torch.device:
     """Return the device of a setting; "auto" is CUDA where there is one.
 
     Raises

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Optional
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..result import Progress, ProgressCallback
 from ..settings import Settings
 from . import model
+from .fit import Fit
 from .model import Mixture
 from .observations import Observations
 
 # Voxels that are worked on at once: few enough that what belongs to them stays in the cache.
 BLOCK = 49_152
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What a method found for B mixtures.
-
-    Attributes
-    ----------
-    mixture : Mixture
-    responsibilities : Tensor, shape ``(B, K, N)``
-    nll : Tensor, shape ``(B,)``
-        Mean NLL per voxel of each mixture.
-    history : list of float
-        Mean NLL per voxel over all mixtures after each iteration.
-    converged : bool
-    """
-
-    mixture: Mixture
-    responsibilities: Tensor
-    nll: Tensor
-    history: list[float]
-    converged: bool
+# k-means looks at no more voxels than this: its centres are only a start.
+KMEANS_VOXELS = 20_000
 
 
 def fit(
     observations: Observations,
     start: Mixture,
     settings: Settings,
-    report: Optional[Callable[[int, float], None]] = None,
+    progress: Optional[ProgressCallback] = None,
 ) -> Fit:
     """Alternate E-step and M-step from a start until the NLL settles.
 
@@ -57,8 +39,8 @@ def fit(
         Parameters of the first E-step.
     settings : Settings
         Uses covariance, spatial, tolerance, iteration limits, floor and degrees of freedom.
-    report : callable, optional
-        Called with the iteration (from 1) and the mean NLL; may raise to stop.
+    progress : callable, optional
+        Called with a `Progress` after every iteration; may raise to stop.
     """
     mixture = start
     log_p = model.log_proportions(start.proportions[..., None], observations.bias)
@@ -84,15 +66,18 @@ def fit(
             active = active & ((latest - nll).abs() >= settings.tolerance)
         latest = nll
         history.append(float((nll * sizes).sum() / sizes.sum()))
-        if report is not None:
-            report(iteration, history[-1])
+        if progress is not None:
+            limit, device = settings.max_iterations, str(sizes.device)
+            event = Progress("EM", iteration, limit, history[-1], iteration / limit, device)
+            progress(event)
         if not active.any():
             break
 
     if responsibilities is None:
         responsibilities = _room_for_responsibilities(observations, settings)
     _, _, nll = _e_step(observations, mixture, log_p, settings, responsibilities)
-    return Fit(mixture, responsibilities, nll, history, not bool(active.any()))
+    objective = nll + observations.prior_nll(mixture, settings)
+    return Fit(mixture, responsibilities, nll, objective, history, not bool(active.any()))
 
 
 def _e_step(
@@ -138,5 +123,57 @@ def _room_for_responsibilities(observations: Observations, settings: Settings) -
 
 
 def _where(condition: Tensor, new: Mixture, old: Mixture) -> Mixture:
-    pairs = zip(vars(new).values(), vars(old).values())
-    return Mixture(*(torch.where(condition.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs))
+    """Return the new parameters of the mixtures that meet the condition ``(B,)``, else the old."""
+    return new.map(
+        lambda a, b: torch.where(condition.view(-1, *[1] * (a.dim() - 1)), a, b),
+        old,
+    )
+
+
+def start_mixture(
+    observations: Observations, means: Optional[Tensor], settings: Settings, seed: int
+) -> Mixture:
+    """Return the parameters from which EM starts.
+
+    "kmeans" and "random" take them from an M-step on k-means++ clusters or on uniformly random
+    responsibilities. "means" keeps the given means and takes the covariances of the voxels that
+    are nearest to each. "prior" keeps the prior's means, variances and proportions and so never
+    comes here.
+
+    Parameters
+    ----------
+    observations : Observations
+    means : Tensor, shape ``(B, K, M)``, optional
+        Starting means in normalised units; used by ``start="means"`` only.
+    settings : Settings
+    seed : int
+    """
+    x, mask = observations.intensities, observations.mask
+    if settings.start == "random":
+        rng = np.random.default_rng(seed)
+        draws = rng.random((x.shape[0], settings.classes, x.shape[2]))
+        responsibilities = torch.from_numpy(draws / draws.sum(1, keepdims=True)).to(x)
+    else:
+        if settings.start == "kmeans":
+            means = torch.stack(
+                [_kmeans(voxels[:, m], settings, seed) for voxels, m in zip(x, mask)]
+            )
+        nearest = torch.cdist(x.mT, means.to(x)).argmin(-1)
+        responsibilities = torch.nn.functional.one_hot(nearest, settings.classes).mT.to(x)
+    voxels = model.features(x, mask, settings.covariance)
+    weighted = model.moments(responsibilities, voxels).double()
+    mixture = observations.m_step(weighted, weighted[..., 0], settings)
+    if settings.start == "means":
+        mixture = Mixture(mixture.proportions, means.to(mixture.means), mixture.covariances)
+    return mixture
+
+
+def _kmeans(voxels: Tensor, settings: Settings, seed: int) -> Tensor:
+    """Return the k-means centres ``(K, M)`` of voxels ``(M, N)``."""
+    from sklearn.cluster import KMeans
+
+    points = voxels.T.cpu().numpy()
+    if len(points) > KMEANS_VOXELS:
+        points = np.random.default_rng(seed).choice(points, KMEANS_VOXELS, replace=False)
+    centres = KMeans(settings.classes, n_init=1, random_state=seed).fit(points).cluster_centers_
+    return torch.from_numpy(centres).to(voxels)

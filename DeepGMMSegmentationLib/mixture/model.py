@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Optional
+from typing import Callable, Optional
 
 import torch
 from torch import Tensor
@@ -40,6 +40,11 @@ class Mixture:
     proportions: Tensor
     means: Tensor
     covariances: Tensor
+
+    def map(self, function: Callable[..., Tensor], *others: Mixture) -> Mixture:
+        """Return the mixture whose parameters are the function of those of this one and others."""
+        parameters = zip(*(vars(mixture).values() for mixture in (self, *others)))
+        return Mixture(*(function(*values) for values in parameters))
 
 
 def feature_pairs(sequences: int, covariance: str) -> tuple[Tensor, Tensor]:
@@ -69,12 +74,12 @@ def features(intensities: Tensor, mask: Tensor, covariance: str) -> Tensor:
     sequences = intensities.shape[1]
     rows, columns = feature_pairs(sequences, covariance)
     mixtures, voxels = mask.shape
-    found = intensities.new_empty(mixtures, 1 + sequences + len(rows), voxels)
-    found[:, 0] = mask
-    torch.mul(intensities, found[:, :1], out=found[:, 1 : sequences + 1])
+    values = intensities.new_empty(mixtures, 1 + sequences + len(rows), voxels)
+    values[:, 0] = mask
+    torch.mul(intensities, values[:, :1], out=values[:, 1 : sequences + 1])
     for p, (i, j) in enumerate(zip(rows.tolist(), columns.tolist()), sequences + 1):
-        torch.mul(found[:, 1 + i], found[:, 1 + j], out=found[:, p])
-    return found
+        torch.mul(values[:, 1 + i], values[:, 1 + j], out=values[:, p])
+    return values
 
 
 def distance_coefficients(mixture: Mixture, covariance: str) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 import torch
@@ -40,6 +40,15 @@ class Observations:
     pseudo: Optional[Tensor] = None
     strokes: Optional[Tensor] = None
 
+    def to(self, device: torch.device) -> Observations:
+        """Return the observations with their tensors on a device."""
+        moved = {
+            name: value.to(device)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
+
     def proportions(self, responsibilities: Tensor) -> Tensor:
         """Return log Π_k(x) of a spatially variant mixture from its responsibilities."""
         smoothed = responsibilities if self.smooth is None else self.smooth(responsibilities)
@@ -53,6 +62,17 @@ class Observations:
         return model.m_step(
             weighted, counts, sequences, settings.covariance, settings.variance_floor
         )
+
+    def prior_nll(self, mixture: Mixture, settings: Settings) -> Tensor:
+        """Return the pseudo-voxels' share of the negative log posterior, per voxel, ``(B,)``."""
+        if self.pseudo is None:
+            return mixture.means.new_zeros(len(mixture.means))
+        counts = self.pseudo[..., 0]
+        distances = model.distance_coefficients(mixture, settings.covariance) * self.pseudo
+        logs = model.log_peaks(mixture.covariances)
+        if not settings.spatial:
+            logs = logs + model.log_proportions(mixture.proportions)
+        return (distances.sum(-1) / 2 - counts * logs).sum(-1) / self.mask.sum(-1)
 
 
 def objective(

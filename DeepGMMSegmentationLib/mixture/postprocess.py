@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import SimpleITK as sitk
 from scipy import ndimage
 
-from ..cardiac.sizes import label_image
+from ..case import check_labels
 from ..errors import InvalidInput
 from ..result import Result
 
@@ -58,8 +57,8 @@ def remove_islands(
     """
     if not (np.isfinite(min_area) and min_area >= 0):
         raise InvalidInput(f"The smallest island is {min_area} mm²; give 0 or more.")
-    label_image(labels, 255, spacing)
-    stack = np.asarray(labels, dtype=np.uint8).reshape(-1, *labels.shape[-2:])
+    labels = check_labels(labels, 255, spacing)
+    stack = labels.astype(np.uint8).reshape(-1, *labels.shape[-2:])
     cleaned = [_clean(plane, spacing[-2:], min_area) for plane in stack]
     count = sum(islands for _, islands in cleaned)
     return np.stack([plane for plane, _ in cleaned]).reshape(labels.shape), count
@@ -84,16 +83,11 @@ def _clean(plane: np.ndarray, spacing: Sequence[float], min_area: float) -> tupl
 def _islands(plane: np.ndarray, spacing: Sequence[float], min_area: float) -> np.ndarray:
     """Return the number of the small island, from 1, that each pixel is in; 0 in none."""
     islands = np.zeros(plane.shape, int)
-    count = 0
-    statistics = sitk.LabelShapeStatisticsImageFilter()
-    statistics.ComputePerimeterOff()
+    pixel = float(np.prod(spacing))
     for tissue in np.unique(plane[plane > 0]):
-        image = label_image((plane == tissue).astype(np.uint8), 1, spacing)
-        parts = sitk.ConnectedComponent(image, True)
-        statistics.Execute(parts)
-        small = [p for p in statistics.GetLabels() if statistics.GetPhysicalSize(p) < min_area]
-        numbers = np.zeros(statistics.GetNumberOfLabels() + 1, int)
-        numbers[small] = np.arange(count + 1, count + 1 + len(small))
-        islands += numbers[sitk.GetArrayViewFromImage(parts)]
-        count += len(small)
+        parts, _ = ndimage.label(plane == tissue, np.ones((3, 3)))
+        small = np.bincount(parts.ravel()) * pixel < min_area
+        small[0] = False
+        numbers = np.where(small, np.cumsum(small) + islands.max(), 0)
+        islands += numbers[parts]
     return islands

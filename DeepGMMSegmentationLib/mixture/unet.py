@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..settings import Settings
+
+# Pixels that differ in size by less than this part are the same to a network that was trained at
+# several scales; resampling would blur them for nothing.
+SAME_PIXEL = 0.1
 
 
 class UNet(nn.Module):
@@ -54,6 +60,34 @@ class UNet(nn.Module):
             upper = reduce(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
             x = block(torch.cat([upper, skipped.pop()], dim=1))
         return self.head(x)[..., :height, :width]
+
+
+class AtPixel(nn.Module):
+    """A network that works on pixels of its own size, whatever those of the images.
+
+    Parameters
+    ----------
+    network : Module
+        From ``(Z, C, h, w)`` to ``(Z, K, h, w)``.
+    pixel : float
+        The in-plane size that the network knows, in mm.
+    spacing : sequence of float
+        That of the images, ``(z, y, x)``.
+    """
+
+    def __init__(self, network: nn.Module, pixel: float, spacing: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.factors = [step / pixel for step in spacing[1:]]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits ``(Z, K, H, W)`` for images ``(Z, C, H, W)``."""
+        if max(abs(factor - 1) for factor in self.factors) < SAME_PIXEL:
+            return self.network(images)
+        size = images.shape[-2:]
+        known = [max(1, round(n * factor)) for n, factor in zip(size, self.factors)]
+        resized = functional.interpolate(images, known, mode="bilinear", antialias=True)
+        return functional.interpolate(self.network(resized), size, mode="bilinear")
 
 
 def unet_for(settings: Settings, sequences: int) -> UNet:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
-from .. import __version__
 from ..cardiac.infarct import Infarct
 from ..cardiac.measures import Measures
 from ..cardiac.sizes import TissueSize
 from ..cardiac.uncertainty import entropy_figure
 from ..result import Result
 from ..tissues import tissue
+from ..version import __version__
 from .bullseye import bullseye
 from .figures import figure
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 import SimpleITK as sitk
@@ -17,7 +16,7 @@ from ..cardiac.measures import measure
 from ..errors import InvalidInput
 from ..io.folders import whole_folder
 from ..io.images import PathLike, write_image
-from ..result import Result
+from ..result import Result, to_json_values
 from ..tissues import tissue
 from .html import html
 from .tables import case_csv
@@ -122,7 +121,11 @@ def write(
             remote=remote,
         )
         measured = measures.to_dict()
-        values = {**record(result), "measures": _plain(measured)}
+        values = {
+            **result.to_record(),
+            "versions": versions(),
+            "measures": to_json_values(measured),
+        }
         text = json.dumps(values, indent=2, allow_nan=False)
         (new / "result.json").write_text(text + "\n", encoding="utf-8")
         figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
@@ -130,46 +133,6 @@ def write(
             page = html(measures, result, images, reference.GetDirection())
             (new / "report.html").write_text(page, encoding="utf-8")
             (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")
-
-
-def record(result: Result) -> dict[str, Any]:
-    """Return all of a result but its voxels, ready for JSON.
-
-    Spacing is in mm in array order (z, y, x); means and covariances are in input intensity
-    units. Numbers that are not finite, which JSON has not, are None.
-    """
-    mixtures = [
-        {
-            "slices": result.slices[b],
-            "proportions": result.proportions[b],
-            "means": result.means[b],
-            "covariances": result.covariances[b],
-        }
-        for b in range(len(result.slices))
-    ]
-    tissues = [
-        {"label": i + 1, "name": name, "color": tissue(name, i).color}
-        for i, name in enumerate(result.tissues)
-    ]
-    return _plain(
-        {
-            "tissues": tissues,
-            "naming": result.naming,
-            "notes": result.notes,
-            "roles": result.roles,
-            "spacing": result.spacing,
-            "mixtures": mixtures,
-            "converged": result.converged,
-            "iterations": result.iterations,
-            "history": result.history,
-            "agreement": result.agreement,
-            "device": result.device,
-            "seconds": result.seconds,
-            "settings": dataclasses.asdict(result.settings),
-            "network": result.network,
-            "versions": _versions(),
-        }
-    )
 
 
 def segmentation(labels: sitk.Image, tissues: tuple[str, ...]) -> sitk.Image:
@@ -231,24 +194,12 @@ def _on(array: np.ndarray, reference: sitk.Image) -> sitk.Image:
     return image
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:  # not installed as a package, as in 3D Slicer
             continue
-    return found
-
-
-def _plain(value: Any) -> Any:
-    """Turn arrays, tuples and NumPy numbers into what JSON has."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return installed

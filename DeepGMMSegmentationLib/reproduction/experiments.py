@@ -13,11 +13,10 @@ from typing import Optional
 
 import numpy as np
 
-from .. import __version__
-from ..cardiac.sizes import dice, match
+from ..case import Case
 from ..errors import InvalidInput
-from ..io.cohort import Case
 from ..io.writing import write_bytes
+from ..mixture.matching import dice, match
 from ..mixture.region import prepare
 from ..result import Progress, ProgressCallback, Result
 from ..segmentation import segment
@@ -25,6 +24,7 @@ from ..settings import Settings
 from ..training.settings import Training
 from ..training.trained_network import TrainedNetwork
 from ..training.trainer import train
+from ..version import __version__
 from .myops import TISSUES, Slice
 from .protocol import TABLES, TEACHERS, Protocol, settings_of, split
 from .scores import Score

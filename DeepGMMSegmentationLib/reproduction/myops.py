@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from ..case import Case
 from ..errors import InvalidInput
 from ..hearts.sample import heart
-from ..io.cohort import Case
 from ..io.images import PathLike, read_images, read_labels, write_image
 
 SUFFIXES = {"LGE": "DE", "T2": "T2", "bSSFP": "C0"}
@@ -129,7 +129,6 @@ def _read_patient(folder: Path, truth_path: Path, crop: int) -> list[Slice]:
             tissues=TISSUES,
             roles=tuple(SUFFIXES),
             spacing=(depth, height, width),
-            reference=reference[tuple(reversed(window))],
         )
         slices.append(Slice(patient, z, case))
     return slices

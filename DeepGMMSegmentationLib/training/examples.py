@@ -9,12 +9,11 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
+from ..case import Case
 from ..errors import InvalidInput
-from ..io.cohort import Case
-from ..mixture.deep import responsibilities_of
-from ..mixture.observations import objective
+from ..mixture.problem import Problem, pose
 from ..mixture.region import prepare
-from ..mixture.solver import Solver
+from ..mixture.solver import fit
 from ..settings import Settings
 
 # The closed form in which a teacher does what the network learns.
@@ -27,7 +26,7 @@ class Example:
 
     Attributes
     ----------
-    solver : Solver
+    problem : Problem
         The mixtures on the case's region.
     inputs : Tensor, shape ``(Z, C, H, W)``
         What the network sees.
@@ -35,7 +34,7 @@ class Example:
         The teacher's responsibilities; without them algorithm 4's loss is used.
     """
 
-    solver: Solver
+    problem: Problem
     inputs: Tensor
     target: Optional[Tensor]
 
@@ -45,16 +44,13 @@ class Example:
         The loss is NLL + λ‖μ − μ_data‖² after an M-step from the answer (algorithm 4), or the
         cross-entropy between the teacher's responsibilities and the answer.
         """
-        solver, observations = self.solver, self.solver.observations
-        logits = solver.region.gather(network(self.inputs)).to(observations.intensities.dtype)
-        responsibilities = responsibilities_of(logits, observations)
-        nll, mixture, log_p = objective(responsibilities, observations, solver.settings)
+        answer = self.problem.loss(network(self.inputs))
         if self.target is None:
-            penalty = solver.penalty(log_p.exp(), mixture.means, mixture.covariances)
-            return nll.mean() + penalty, nll.mean()
-        log_w = responsibilities.clamp_min(torch.finfo(logits.dtype).tiny).log()
-        entropy = -(self.target * log_w).sum(1) * observations.mask
-        return (entropy.sum(-1) / observations.mask.sum(-1)).mean(), nll.mean()
+            return answer.loss, answer.nll.mean()
+        w, mask = answer.responsibilities, self.problem.observations.mask
+        log_w = w.clamp_min(torch.finfo(w.dtype).tiny).log()
+        entropy = -(self.target * log_w).sum(1) * mask
+        return (entropy.sum(-1) / mask.sum(-1)).mean(), answer.nll.mean()
 
 
 def make_example(
@@ -87,10 +83,10 @@ def make_example(
         region = prepare(images, case.roi, case.spacing, roles, settings)
     except InvalidInput as error:
         raise InvalidInput(f"{case.name}: {error}") from error
-    solver = Solver(region, roles, settings, device)
+    problem = pose(region, roles, settings, device)
     target = None
     if teacher == "em":
         closed_form = dataclasses.replace(settings, method=TEACHERS[settings.method], start="prior")
-        solved = Solver(region, roles, closed_form, device)
-        target = solved.run(settings.seed, lambda *_: None, None).responsibilities
-    return Example(solver, solver.inputs(roles), target)
+        teaching = pose(region, roles, closed_form, device)
+        target = fit(teaching, settings.seed).responsibilities
+    return Example(problem, problem.network_input(roles), target)

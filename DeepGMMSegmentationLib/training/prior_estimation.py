@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ..case import Case
 from ..errors import InvalidInput
-from ..io.cohort import Case
 from ..mixture import spatial
 from ..mixture.region import Region, prepare
 from ..priors import Prior

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from ..errors import InvalidInput
 from ..io.images import PathLike
 from ..io.writing import write_bytes
-from ..mixture.unet import UNet, unet_for
+from ..mixture.unet import AtPixel, UNet, unet_for
 from ..settings import Settings
 
 FORMAT = 1
@@ -26,9 +25,6 @@ KEY = "deepgmm"
 # and what is made of the labels.
 REFINEMENT = ("learning_rate", "weight_decay", "gradient_clip", "mean_penalty")
 FREE = ("device", "seed", *REFINEMENT, "min_island", "density")
-# Pixels that differ in size by less than this part are the same to a network that was trained at
-# several scales; resampling would blur them for nothing.
-SAME_PIXEL = 0.1
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,10 @@ class TrainedNetwork:
         network = unet_for(self.settings, len(self.roles))
         network.load_state_dict(self.weights)
         return network
+
+    def at(self, spacing: Sequence[float]) -> AtPixel:
+        """Return the network as it works on images of that spacing, ``(z, y, x)`` in mm."""
+        return AtPixel(self.network(), self.pixel, spacing)
 
     def check(self, settings: Settings, roles: Sequence[str]) -> None:
         """Refuse a case that the network was not trained for.
@@ -159,34 +159,6 @@ class TrainedNetwork:
                 "train it again."
             ) from error
         return network
-
-
-class AtPixel(nn.Module):
-    """A network that works on pixels of its own size, whatever those of the images.
-
-    Parameters
-    ----------
-    network : Module
-        From ``(Z, C, h, w)`` to ``(Z, K, h, w)``.
-    pixel : float
-        The in-plane size that the network knows, in mm.
-    spacing : sequence of float
-        That of the images, ``(z, y, x)``.
-    """
-
-    def __init__(self, network: nn.Module, pixel: float, spacing: Sequence[float]) -> None:
-        super().__init__()
-        self.network = network
-        self.factors = [step / pixel for step in spacing[1:]]
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits ``(Z, K, H, W)`` for images ``(Z, C, H, W)``."""
-        if max(abs(factor - 1) for factor in self.factors) < SAME_PIXEL:
-            return self.network(images)
-        size = images.shape[-2:]
-        known = [max(1, round(n * factor)) for n, factor in zip(size, self.factors)]
-        resized = functional.interpolate(images, known, mode="bilinear", antialias=True)
-        return functional.interpolate(self.network(resized), size, mode="bilinear")
 
 
 def pixel_size(spacings: Sequence[Sequence[float]]) -> float:

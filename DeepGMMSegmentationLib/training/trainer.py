@@ -15,18 +15,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from .. import __version__
+from ..case import Case
 from ..errors import InvalidInput, OutOfMemory
-from ..io.cohort import Case
-from ..mixture.device import chosen_device
-from ..mixture.unet import unet_for
+from ..mixture.device import resolve_device
+from ..mixture.unet import AtPixel, unet_for
 from ..result import Progress, ProgressCallback
 from ..settings import Settings
+from ..version import __version__
 from . import checkpoint, distributed
 from .augmentation import Augmented
 from .examples import Example, make_example
 from .settings import Training
-from .trained_network import AtPixel, TrainedNetwork, pixel_size
+from .trained_network import TrainedNetwork, pixel_size
 
 # A row of the log: epoch, step size, and the losses after it.
 History = list[dict[str, float]]
@@ -121,7 +121,7 @@ class _Run:
 
     def __init__(self, cases: Iterable[Case], settings: Settings, training: Training) -> None:
         self.settings, self.training = settings, training
-        self.device = chosen_device(settings.device)
+        self.device = resolve_device(settings.device)
         self.roles: tuple[str, ...] = ()
         self.examples: list[Example] = []
         for case in cases:
@@ -130,7 +130,7 @@ class _Run:
                 make_example(case, self.roles, settings, training.teacher, self.device)
             )
         self.seen, self.held_out = self._split()
-        self.pixel = pixel_size([self.examples[i].solver.region.spacing for i in self.seen])
+        self.pixel = pixel_size([self.examples[i].problem.region.spacing for i in self.seen])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = unet_for(settings, len(self.roles)).to(self.device)
@@ -198,7 +198,7 @@ class _Run:
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         for i in batch[distributed.rank() :: distributed.count()]:
             example = self.examples[i]
-            mask = torch.from_numpy(example.solver.region.mask)
+            mask = torch.from_numpy(example.problem.region.mask)
             rng = np.random.default_rng((self.settings.seed, epoch, i))
             view = Augmented(self.shared, mask, len(self.roles), self.training, rng)
             own = torch.stack(example.losses(self._seen_as(i, view)))
@@ -212,7 +212,7 @@ class _Run:
         self.optimizer.step()
 
     def _seen_as(self, i: int, network: nn.Module) -> nn.Module:
-        return AtPixel(network, self.pixel, self.examples[i].solver.region.spacing)
+        return AtPixel(network, self.pixel, self.examples[i].problem.region.spacing)
 
     def identity(self) -> str:
         """Return a text that is the same for a training with the same cases and choices."""
@@ -222,7 +222,7 @@ class _Run:
         digest.update(repr((self.roles, __version__, torch.__version__)).encode())
         for example in self.examples:
             digest.update(example.inputs.cpu().numpy().tobytes())
-            digest.update(example.solver.region.mask.tobytes())
+            digest.update(example.problem.region.mask.tobytes())
         return digest.hexdigest()
 
     def state(self) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from shared import machine, write_csv
 from torch.utils.flop_counter import FlopCounterMode
 
 from DeepGMMSegmentationLib import Settings, segment
-from DeepGMMSegmentationLib.cardiac.sizes import dice, match
 from DeepGMMSegmentationLib.hearts.sample import PIXELS, heart
+from DeepGMMSegmentationLib.mixture.matching import dice, match
 
 SIZE, CLASSES = 160, 4
 CONTENDERS = {

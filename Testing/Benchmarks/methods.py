@@ -15,8 +15,8 @@ import numpy as np
 from shared import machine, write_csv
 
 from DeepGMMSegmentationLib import Settings, segment
-from DeepGMMSegmentationLib.cardiac.sizes import dice, match
 from DeepGMMSegmentationLib.hearts.sample import ROLES, heart
+from DeepGMMSegmentationLib.mixture.matching import dice, match
 from DeepGMMSegmentationLib.settings import METHODS
 
 FIRST_SEED = 1000  # hearts that nothing was tuned on

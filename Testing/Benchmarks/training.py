@@ -14,13 +14,12 @@ import dataclasses
 import time
 
 import numpy as np
-import SimpleITK as sitk
 from shared import machine, write_csv
 
 from DeepGMMSegmentationLib import Settings, segment
-from DeepGMMSegmentationLib.cardiac.sizes import dice, match
+from DeepGMMSegmentationLib.case import Case
 from DeepGMMSegmentationLib.hearts.sample import heart
-from DeepGMMSegmentationLib.io.cohort import Case
+from DeepGMMSegmentationLib.mixture.matching import dice, match
 from DeepGMMSegmentationLib.training.settings import Training
 from DeepGMMSegmentationLib.training.trainer import train
 
@@ -29,16 +28,14 @@ UNSEEN = 1000  # the first seed of the hearts that judge
 
 def case(seed: int) -> Case:
     drawn = heart(seed)
-    reference = sitk.GetImageFromArray(drawn.images[0])
     return Case(
         f"heart {seed}",
         drawn.images,
         drawn.roi,
-        drawn.labels,
-        drawn.tissues,
         drawn.roles,
         drawn.spacing,
-        reference,
+        drawn.labels,
+        drawn.tissues,
     )
 
 

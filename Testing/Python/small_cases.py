@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import Settings
-from DeepGMMSegmentationLib.io.cohort import Case
+from DeepGMMSegmentationLib.case import Case
 from DeepGMMSegmentationLib.priors import Prior
 
 ROLES = ("LGE", "T2")
@@ -55,9 +55,7 @@ def small_case(seed: int, size: int = 24, spacing=SPACING) -> Case:
         gain * (np.array(levels[role])[truth] + rng.normal(0, 8, truth.shape)) for role in ROLES
     ]
     images = np.stack(images).astype(np.float32)
-    reference = sitk.GetImageFromArray(images[0])
-    reference.SetSpacing(spacing[::-1])
-    return Case(f"case {seed}", images, truth > 0, truth, TISSUES, ROLES, spacing, reference)
+    return Case(f"case {seed}", images, truth > 0, ROLES, spacing, truth, TISSUES)
 
 
 def small_cases(count: int) -> list[Case]:
@@ -73,7 +71,7 @@ def write_cases(folder, count: int):
         row = {"case": case.name}
         for name, array in arrays.items():
             image = sitk.GetImageFromArray(array)
-            image.CopyInformation(case.reference)
+            image.SetSpacing(case.spacing[::-1])
             row[name] = f"{case.name} {name}.nii.gz"
             sitk.WriteImage(image, str(folder / row[name]))
         rows.append(row)

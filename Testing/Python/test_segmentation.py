@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from DeepGMMSegmentationLib import Cancelled, InvalidInput, Settings, segment
-from DeepGMMSegmentationLib.cardiac.sizes import dice, match
 from DeepGMMSegmentationLib.hearts.sample import heart
+from DeepGMMSegmentationLib.mixture.matching import dice, match
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
 QUICK = {"max_iterations": 6, "filters": 4, "depth": 2}

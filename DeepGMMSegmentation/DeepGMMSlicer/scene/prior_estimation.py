@@ -9,7 +9,7 @@ import numpy as np
 
 from DeepGMMSegmentationLib.priors import Prior
 
-from .images import arrays, sitkGrid, spacing
+from .images import arrays, spacing
 from .labels import truth
 
 
@@ -17,7 +17,7 @@ def estimate(
     volumes: Sequence[Any], inside: np.ndarray, labelled: Any, roles: Sequence[str]
 ) -> Prior:
     """Return how the segments look and where in the region they lie; no node's name goes in."""
-    from DeepGMMSegmentationLib.io.cohort import Case
+    from DeepGMMSegmentationLib.case import Case
     from DeepGMMSegmentationLib.training.prior_estimation import estimate_prior
 
     labels, tissues = truth(labelled, volumes[0])
@@ -29,7 +29,6 @@ def estimate(
         tissues=tissues,
         roles=tuple(roles),
         spacing=spacing(volumes[0]),
-        reference=sitkGrid(volumes[0]),
     )
     voxels = np.count_nonzero(labels[inside])
     source = f"One segmentation of {voxels} voxels, labelled in 3D Slicer."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -14,7 +15,6 @@ from slicer.i18n import tr as _
 import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
-from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import TISSUES, usual_name
 
 from .images import arrays
@@ -52,9 +52,9 @@ def recordOf(node: Any) -> dict[str, Any]:
 
 def record(result: Result, measures: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept as text: all but the voxels, as in the command line's result.json."""
-    from DeepGMMSegmentationLib.report import result_folder
+    from DeepGMMSegmentationLib.report.result_folder import versions
 
-    values = {**result_folder.record(result), "measures": measures}
+    values = {**result.to_record(), "versions": versions(), "measures": measures}
     values["versions"]["slicer"] = slicer.app.applicationVersion
     values["versions"]["DeepGMMSegmentation"] = DeepGMMSegmentationLib.__version__
     return values
@@ -130,30 +130,12 @@ def resultOf(node: Any) -> tuple[Result, list[str]]:
         classes[segmentId] = _classOf(segment, before)
         if segment.HasTag(CLASS):
             names[classes[segmentId] - 1] = segment.GetName()
-    mixtures = values["mixtures"]
-    result = Result(
-        labels=painted(node, classes, kept),
-        probabilities=np.moveaxis(slicer.util.arrayFromVolume(kept), -1, 0),
-        tissues=tissueNames(names, before),
-        naming=values["naming"] and tuple(values["naming"]),
-        means=np.array([each["means"] for each in mixtures]),
-        covariances=np.array([each["covariances"] for each in mixtures]),
-        proportions=np.array([each["proportions"] for each in mixtures]),
-        slices=tuple(tuple(each["slices"]) for each in mixtures),
-        history=tuple(values["history"]),
-        converged=values["converged"],
-        iterations=values["iterations"],
-        agreement=values["agreement"]
-        and tuple(np.nan if dice is None else dice for dice in values["agreement"]),
-        device=values["device"],
-        seconds=values["seconds"],
-        settings=Settings.from_json(json.dumps(values["settings"])),
-        spacing=tuple(values["spacing"]),
-        roles=tuple(values["roles"]),
-        network=values["network"],
-        notes=tuple(values["notes"]),
+    result = Result.from_record(
+        values,
+        painted(node, classes, kept),
+        np.moveaxis(slicer.util.arrayFromVolume(kept), -1, 0),
     )
-    return result, names
+    return dataclasses.replace(result, tissues=tissueNames(names, before)), names
 
 
 def _classOf(segment: Any, tissues: Sequence[str]) -> int:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from DeepGMMSegmentationLib import InvalidInput
-from DeepGMMSegmentationLib.cardiac.sizes import dice, match, sizes
+from DeepGMMSegmentationLib.cardiac.sizes import sizes
+from DeepGMMSegmentationLib.mixture.matching import dice, match
 
 TISSUES = ("blood pool", "healthy myocardium", "edema", "scar")
 

@@ -8,9 +8,9 @@ import torch
 from sklearn.mixture import GaussianMixture
 
 from DeepGMMSegmentationLib.mixture import em
+from DeepGMMSegmentationLib.mixture.em import start_mixture
 from DeepGMMSegmentationLib.mixture.model import Mixture
 from DeepGMMSegmentationLib.mixture.observations import Observations
-from DeepGMMSegmentationLib.mixture.start import start_mixture
 from DeepGMMSegmentationLib.settings import Settings
 
 

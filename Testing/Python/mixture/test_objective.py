@@ -12,8 +12,9 @@ from scipy import stats
 from DeepGMMSegmentationLib import Settings
 from DeepGMMSegmentationLib.mixture import spatial
 from DeepGMMSegmentationLib.mixture.observations import objective
+from DeepGMMSegmentationLib.mixture.problem import pose
 from DeepGMMSegmentationLib.mixture.region import prepare
-from DeepGMMSegmentationLib.mixture.solver import Solver
+from DeepGMMSegmentationLib.mixture.solver import fit
 from DeepGMMSegmentationLib.priors import Prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -41,7 +42,7 @@ def prior_of(classes):
     )
 
 
-def solver_for(extra="no prior", classes=3, strokes=False, **chosen):
+def problem_for(extra="no prior", classes=3, strokes=False, **chosen):
     """Three slices with 42, 34 and 38 voxels, the last of them two steps from its neighbour."""
     roi = np.zeros((4, 9, 8), bool)
     roi[:, 1:8, 1:7] = True
@@ -58,7 +59,7 @@ def solver_for(extra="no prior", classes=3, strokes=False, **chosen):
     region = prepare(images, roi, SPACING, ROLES, settings)
     seeds = np.zeros(region.mask.shape, np.uint8)
     seeds[:, 5, 4], seeds[:, 5, 5] = 1, 2
-    return Solver(region, ROLES, settings, torch.device("cpu"), seeds if strokes else None)
+    return pose(region, ROLES, settings, torch.device("cpu"), seeds if strokes else None)
 
 
 @dataclass
@@ -77,8 +78,8 @@ class ByHand:
     settings: Settings
 
     @classmethod
-    def of(cls, solver, b):
-        region, settings, prior = solver.region, solver.settings, solver.settings.prior
+    def of(cls, problem, b):
+        region, settings, prior = problem.region, problem.settings, problem.settings.prior
         places = [z for z, number in enumerate(region.crop[0]) if number in region.slices[b]]
         voxels = [p for p in np.argwhere(region.mask).tolist() if p[0] in places]
         x = np.array([region.images[:, z, i, j] for z, i, j in voxels]).T
@@ -97,7 +98,7 @@ class ByHand:
             depth = np.array([depth[tuple(place)] for place in voxels])
             profile = spatial.depth_profile(depth, np.array(prior.depth))
             factor = profile**settings.anatomy
-        if solver.strokes is not None:
+        if problem.observations.strokes is not None:
             for n, (_, i, j) in enumerate(voxels):
                 for column, painted in ((4, 0), (5, 1)):
                     if (i, j) == (5, column):
@@ -106,7 +107,7 @@ class ByHand:
         if settings.prior_weight:
             pseudo = []
             for k in range(settings.classes):
-                mean, deviation = cls.tissue(solver, b, k)
+                mean, deviation = cls.tissue(problem, b, k)
                 away = np.diag(deviation) * np.sqrt(sequences)
                 points = mean[:, None] + np.hstack([away, -away])
                 weight = settings.prior_weight * count * prior.proportions[k]
@@ -114,8 +115,8 @@ class ByHand:
         return cls(x, window, factor, pseudo, settings)
 
     @staticmethod
-    def tissue(solver, b, k):
-        prior, region = solver.settings.prior, solver.region
+    def tissue(problem, b, k):
+        prior, region = problem.settings.prior, problem.region
         mean = np.array([prior.means["LGE"][k], 0]) * region.spread[b] + region.centre[b]
         return mean, np.array([prior.deviations["LGE"][k], 1]) * region.spread[b]
 
@@ -179,8 +180,8 @@ class ByHand:
         return history, joint / joint.sum(0), -np.log(joint.sum(0)).mean(), shares, *laws
 
 
-def random_responsibilities(solver, seed=0):
-    shape = (len(solver.region.valid), solver.settings.classes, solver.region.valid.shape[1])
+def random_responsibilities(problem, seed=0):
+    shape = (len(problem.region.valid), problem.settings.classes, problem.region.valid.shape[1])
     return np.moveaxis(np.random.default_rng(seed).dirichlet(np.ones(shape[1]), shape[::2]), -1, 1)
 
 
@@ -195,14 +196,14 @@ def compare(mixture, b, shares, means, covariances):
 @pytest.mark.parametrize("method", ["deepG", "deepSVG"])
 @pytest.mark.parametrize(("scope", "covariance"), [("slice", "full"), ("volume", "diag")])
 def test_the_objective_is_the_plain_loop(method, degrees, extra, scope, covariance):
-    solver = solver_for(
+    problem = problem_for(
         extra, method=method, degrees_of_freedom=degrees, scope=scope, covariance=covariance
     )
-    w = random_responsibilities(solver)
-    nll, mixture, log_p = objective(torch.from_numpy(w), solver.observations, solver.settings)
+    w = random_responsibilities(problem)
+    nll, mixture, log_p = objective(torch.from_numpy(w), problem.observations, problem.settings)
     assert len(nll) == (3 if scope == "slice" else 1)
-    for b, size in enumerate(solver.region.valid.sum(-1).tolist()):
-        hand = ByHand.of(solver, b)
+    for b, size in enumerate(problem.region.valid.sum(-1).tolist()):
+        hand = ByHand.of(problem, b)
         expected, shares, means, covariances = hand.objective(w[b, :, :size])
         assert nll[b].item() == pytest.approx(expected, rel=1e-7)
         compare(mixture, b, shares, means, covariances)
@@ -216,15 +217,15 @@ def test_the_objective_is_the_plain_loop(method, degrees, extra, scope, covarian
 @pytest.mark.parametrize("method", ["deepG", "deepSVG"])
 @pytest.mark.parametrize("covariance", ["diag", "full"])
 def test_the_objective_has_the_gradient_of_its_differences(method, degrees, extra, covariance):
-    solver = solver_for(
+    problem = problem_for(
         extra, 2, method=method, degrees_of_freedom=degrees, scope="slice", covariance=covariance
     )
-    logits = torch.from_numpy(np.log(random_responsibilities(solver)))
+    logits = torch.from_numpy(np.log(random_responsibilities(problem)))
     some = logits[..., ::6].clone().requires_grad_()  # every sixth voxel, to be quick
 
     def loss(some):
         w = logits.index_copy(2, torch.arange(0, logits.shape[2], 6), some).softmax(1)
-        return objective(w, solver.observations, solver.settings)[0]
+        return objective(w, problem.observations, problem.settings)[0]
 
     assert torch.autograd.gradcheck(loss, (some,))
     assert torch.autograd.grad(loss(some).sum(), some)[0].abs().max() > 1e-4
@@ -233,10 +234,10 @@ def test_the_objective_has_the_gradient_of_its_differences(method, degrees, extr
 @pytest.mark.parametrize("covariance", ["diag", "full"])
 @pytest.mark.parametrize("scope", ["slice", "volume"])
 def test_the_map_estimate_is_that_of_appended_pseudo_voxels(covariance, scope):
-    solver = solver_for("pseudo-voxels", covariance=covariance, scope=scope)
-    observations = solver.observations
-    w = random_responsibilities(solver)
-    for b, size in enumerate(solver.region.valid.sum(-1).tolist()):
+    problem = problem_for("pseudo-voxels", covariance=covariance, scope=scope)
+    observations = problem.observations
+    w = random_responsibilities(problem)
+    for b, size in enumerate(problem.region.valid.sum(-1).tolist()):
         x, own = observations.intensities[b, :, :size].numpy(), w[b, :, :size]
         one, rows, columns = np.ones((1, size)), *np.triu_indices(2)
         if covariance == "diag":
@@ -244,9 +245,9 @@ def test_the_map_estimate_is_that_of_appended_pseudo_voxels(covariance, scope):
         moments = own @ np.concatenate([one, x, x[rows] * x[columns]]).T
         weighted = torch.zeros(len(w), *moments.shape, dtype=torch.float64)
         weighted[:] = torch.from_numpy(moments)
-        found = observations.m_step(weighted, weighted[..., 0], solver.settings)
+        found = observations.m_step(weighted, weighted[..., 0], problem.settings)
         for k in range(3):
-            mean, deviation = ByHand.tissue(solver, b, k)
+            mean, deviation = ByHand.tissue(problem, b, k)
             count = 0.3 * size * (0.5, 0.3, 0.2)[k]
             total = own[k].sum() + count
             posterior = (own[k] @ x.T + count * mean) / total
@@ -269,18 +270,18 @@ def test_the_map_estimate_is_that_of_appended_pseudo_voxels(covariance, scope):
 @pytest.mark.parametrize("method", ["GMM", "SVGMM"])
 @pytest.mark.parametrize(("scope", "covariance"), [("slice", "full"), ("volume", "diag")])
 def test_em_is_the_plain_loop(method, degrees, extra, scope, covariance, strokes):
-    solver = solver_for(
+    problem = problem_for(
         extra, strokes=strokes, method=method, degrees_of_freedom=degrees, scope=scope,
         covariance=covariance, start="prior", tolerance=0.0, min_iterations=4, max_iterations=4,
     )  # fmt: skip
-    found = solver.run(0, lambda *event: None, None)
-    sizes = solver.region.valid.sum(-1).tolist()
+    found = fit(problem, 0)
+    sizes = problem.region.valid.sum(-1).tolist()
     histories = []
     for b, size in enumerate(sizes):
-        hand = ByHand.of(solver, b)
-        tissues = [ByHand.tissue(solver, b, k) for k in range(3)]
+        hand = ByHand.of(problem, b)
+        tissues = [ByHand.tissue(problem, b, k) for k in range(3)]
         means, covariances = [mean for mean, _ in tissues], [np.diag(sd**2) for _, sd in tissues]
-        proportions = np.array(solver.settings.prior.proportions)
+        proportions = np.array(problem.settings.prior.proportions)
         history, w, nll, *mixture = hand.em(proportions, means, covariances, 4)
         histories.append(history)
         np.testing.assert_allclose(found.responsibilities[b, :, :size], w, rtol=1e-5, atol=1e-8)
@@ -290,26 +291,32 @@ def test_em_is_the_plain_loop(method, degrees, extra, scope, covariance, strokes
 
 
 def test_the_mean_penalty_counts_the_sequences_that_the_prior_knows():
-    solver = solver_for(method="deepSVG", mean_penalty=0.5, scope="slice")
-    means = np.random.default_rng(3).normal(size=(3, 3, 2))
-    expected = 0.0
+    problem = problem_for(method="deepSVG", mean_penalty=0.5, scope="slice")
+    output = torch.from_numpy(
+        np.random.default_rng(3).normal(size=(3, 3, *problem.region.mask.shape[1:]))
+    )
+    answer = problem.loss(output)
     for b in range(3):
-        for k in range(3):
-            expected += (means[b, k, 0] - ByHand.tissue(solver, b, k)[0][0]) ** 2 / 3
-    found = solver.penalty(torch.zeros(0), torch.from_numpy(means), torch.zeros(0))
-    assert found.item() == pytest.approx(0.5 * expected)
+        distance = sum(
+            (answer.mixture.means[b, k, 0].item() - ByHand.tissue(problem, b, k)[0][0]) ** 2
+            for k in range(3)
+        )
+        penalized = answer.nll[b].item() + 0.5 * distance
+        assert answer.objective[b].item() == pytest.approx(penalized)
+    assert answer.loss.item() == pytest.approx(answer.objective.mean().item())
 
 
 def test_the_network_sees_the_depth_where_it_counts():
     """The distance from the region's border, a part of the largest, is the last channel."""
-    solver = solver_for("bias", method="deepG")
-    seen = solver.inputs(ROLES)
-    assert torch.equal(seen[:, :2], solver.images.float())
-    mask = np.pad(solver.region.mask, ((0, 0), (1, 1), (1, 1)))
+    problem = problem_for("bias", method="deepG")
+    seen = problem.network_input(ROLES)
+    images = torch.from_numpy(problem.region.images).movedim(1, 0)
+    assert torch.equal(seen[:, :2], images.float())
+    mask = np.pad(problem.region.mask, ((0, 0), (1, 1), (1, 1)))
     for z, inside in enumerate(mask):
         outside = np.argwhere(~inside) * SPACING[1:]
         places = np.argwhere(inside)
         away = [np.hypot(*(outside - place * SPACING[1:]).T).min() for place in places]
         depth = seen[z, 2].numpy()[tuple(places.T - 1)]
         np.testing.assert_allclose(depth, np.array(away) / max(away), rtol=1e-5)
-    assert solver_for(method="deepG").inputs(ROLES).shape[1] == 2
+    assert problem_for(method="deepG").network_input(ROLES).shape[1] == 2

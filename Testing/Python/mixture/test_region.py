@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from DeepGMMSegmentationLib import Settings
+from DeepGMMSegmentationLib.mixture.problem import pose
 from DeepGMMSegmentationLib.mixture.region import prepare
-from DeepGMMSegmentationLib.mixture.solver import Solver
 from DeepGMMSegmentationLib.priors import Prior
 
 SPACING = (8.0, 1.5, 2.5)
@@ -141,14 +141,14 @@ def test_a_prior_means_the_same_intensities_under_either_normalisation(normalize
     images = images_of(roi)
     chosen = {"prior": PRIOR, "normalize": normalize, "scope": scope}
     region = region_of(roi, images, **chosen)
-    solver = Solver(
+    problem = pose(
         region,
         ("LGE", "T2"),
         Settings(method="GMM", classes=2, **chosen),
         torch.device("cpu"),
     )
     scale, shift = region.scale[:, None], region.shift[:, None]
-    means, deviations = solver.tissue_means * scale + shift, solver.tissue_deviations * scale
+    means, deviations = problem.tissues.means * scale + shift, problem.tissues.deviations * scale
     for b, group in enumerate(region.slices):
         for m in range(2):
             inside = np.sort(images[m, list(group)][roi[list(group)]])

@@ -21,7 +21,7 @@ from scipy import stats
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.report.figures import figure
-from DeepGMMSegmentationLib.report.result_folder import OUTPUTS, Wanted, record, write
+from DeepGMMSegmentationLib.report.result_folder import OUTPUTS, Wanted, write
 from DeepGMMSegmentationLib.tissues import PRESETS, TISSUES
 
 SPACING = (8.0, 1.3, 1.2)
@@ -190,7 +190,12 @@ def test_the_record_tells_what_was_done_and_found(written):
 def test_numbers_that_json_has_not_become_null():
     result, *_ = case()
     result = dataclasses.replace(result, naming=(math.inf, math.nan, 1.0, 2.0))
-    assert json.loads(json.dumps(record(result), allow_nan=False))["naming"] == [None, None, 1, 2]
+    assert json.loads(json.dumps(result.to_record(), allow_nan=False))["naming"] == [
+        None,
+        None,
+        1,
+        2,
+    ]
 
 
 def test_an_earlier_result_stays_unless_forced(tmp_path):

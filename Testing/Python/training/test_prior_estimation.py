@@ -5,14 +5,13 @@ import json
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 from small_cases import PRIOR, ROLES, TISSUES, small_case, small_cases, write_cases
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
-from DeepGMMSegmentationLib.cardiac.sizes import dice
+from DeepGMMSegmentationLib.case import Case
 from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.hearts.sample import heart
-from DeepGMMSegmentationLib.io.cohort import Case
+from DeepGMMSegmentationLib.mixture.matching import dice
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.training.prior_estimation import DEPTH_BINS, estimate_prior
 
@@ -23,8 +22,7 @@ def estimate(cases, tissues=()):
 
 def case_of(images, truth, roles=("LGE",), spacing=(1.0, 1.0, 1.0), tissues=("a", "b")) -> Case:
     images = np.asarray(images, np.float32)
-    reference = sitk.GetImageFromArray(images[0])
-    return Case("made", images, truth > 0, truth, tissues, roles, spacing, reference)
+    return Case("made", images, truth > 0, roles, spacing, truth, tissues)
 
 
 def test_looks_are_those_of_the_tissues_in_the_units_of_the_region():
@@ -81,17 +79,15 @@ def test_hearts_give_back_what_they_were_drawn_with():
     cases = []
     for seed in range(4):
         drawn = heart(seed, slices=8)
-        reference = sitk.GetImageFromArray(drawn.images[0])
         cases.append(
             Case(
                 str(seed),
                 drawn.images,
                 drawn.roi,
-                drawn.labels,
-                drawn.tissues,
                 drawn.roles,
                 drawn.spacing,
-                reference,
+                drawn.labels,
+                drawn.tissues,
             )
         )
     found = estimate(cases)

@@ -12,11 +12,11 @@ from small_cases import ROLES, TISSUES, small_case, small_cases, small_settings,
 from torch import nn
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
-from DeepGMMSegmentationLib.cardiac.sizes import dice
 from DeepGMMSegmentationLib.cli.main import main
-from DeepGMMSegmentationLib.mixture.unet import UNet
+from DeepGMMSegmentationLib.mixture.matching import dice
+from DeepGMMSegmentationLib.mixture.unet import AtPixel, UNet
 from DeepGMMSegmentationLib.training.settings import Training
-from DeepGMMSegmentationLib.training.trained_network import KEY, AtPixel, TrainedNetwork
+from DeepGMMSegmentationLib.training.trained_network import KEY, TrainedNetwork
 from DeepGMMSegmentationLib.training.trainer import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")

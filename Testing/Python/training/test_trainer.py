@@ -19,8 +19,8 @@ from small_cases import PRIOR, ROLES, TISSUES, small_case, small_cases, small_se
 from torch import nn
 
 from DeepGMMSegmentationLib import Cancelled, InvalidInput, Settings, segment
-from DeepGMMSegmentationLib.cardiac.sizes import dice
 from DeepGMMSegmentationLib.cli.main import main
+from DeepGMMSegmentationLib.mixture.matching import dice
 from DeepGMMSegmentationLib.training.augmentation import Augmented
 from DeepGMMSegmentationLib.training.examples import Example, make_example
 from DeepGMMSegmentationLib.training.settings import Training
@@ -56,7 +56,7 @@ def test_the_loss_of_algorithm_4_is_nll_and_distance_to_the_prior():
         scope="slice", smoothing=0.0, anatomy=0.0, prior_weight=0.0, mean_penalty=0.7
     )
     example = make_example(small_case(0), ROLES, chosen, "none", CPU)
-    region = example.solver.region
+    region = example.problem.region
     rng = np.random.default_rng(1)
     logits = rng.normal(size=(2, 3, *region.mask.shape[1:]))
     loss, nll = example.losses(Answer(torch.from_numpy(logits)))
@@ -83,7 +83,7 @@ def test_the_loss_of_a_teacher_is_the_cross_entropy_to_its_responsibilities():
     chosen = small_settings(smoothing=0.0)
     case = small_case(0)
     example = make_example(case, ROLES, chosen, "em", CPU)
-    region = example.solver.region
+    region = example.problem.region
     taught = segment(
         case.images,
         case.roi,
@@ -93,7 +93,7 @@ def test_the_loss_of_a_teacher_is_the_cross_entropy_to_its_responsibilities():
     ).probabilities[(slice(None), *region.crop)][:, region.mask]
     logits = np.random.default_rng(1).normal(size=(2, 3, *region.mask.shape[1:]))
     loss, _ = example.losses(Answer(torch.from_numpy(logits)))
-    bias = example.solver.observations.bias[0].numpy()
+    bias = example.problem.observations.bias[0].numpy()
     answered = np.moveaxis(logits, 1, 0)[:, region.mask] + bias
     answered -= np.log(np.exp(answered).sum(axis=0))
     assert float(loss) == pytest.approx(-(taught * answered).sum(axis=0).mean(), rel=1e-5)

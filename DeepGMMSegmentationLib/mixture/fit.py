@@ -1,0 +1,60 @@
+"""What a method finds for B mixtures, and the choice between several runs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .model import Mixture
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a method found for B mixtures.
+
+    Attributes
+    ----------
+    mixture : Mixture
+    responsibilities : Tensor, shape ``(B, K, N)``
+    nll : Tensor, shape ``(B,)``
+        Mean NLL per voxel of each mixture.
+    objective : Tensor, shape ``(B,)``
+        What the method lowers, per voxel: the NLL, the prior's part and the penalties.
+    history : list of float
+        Mean NLL per voxel over all mixtures after each iteration.
+    converged : bool
+    """
+
+    mixture: Mixture
+    responsibilities: Tensor
+    nll: Tensor
+    objective: Tensor
+    history: list[float]
+    converged: bool
+
+
+def best_of(fits: Sequence[Fit]) -> Fit:
+    """Return each mixture from the run in which its objective is lowest.
+
+    The history is that of the run that is best on the whole.
+    """
+    if len(fits) == 1:
+        return fits[0]
+    objectives = torch.stack([fit.objective for fit in fits])
+    winners = objectives.argmin(0).tolist()
+
+    def take(*values: Tensor) -> Tensor:
+        return torch.stack([values[i][b] for b, i in enumerate(winners)])
+
+    first, *others = (fit.mixture for fit in fits)
+    return Fit(
+        first.map(take, *others),
+        take(*(fit.responsibilities for fit in fits)),
+        take(*(fit.nll for fit in fits)),
+        take(*objectives),
+        fits[int(objectives.mean(1).argmin())].history,
+        all(fits[i].converged for i in winners),
+    )
