@@ -1,0 +1,1 @@
+"""Drawn hearts: random short-axis stacks with their truth, from which networks learn anatomy."""

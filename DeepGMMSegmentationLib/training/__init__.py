@@ -1,0 +1,1 @@
+"""Networks that many cases, or many drawings, have taught."""
