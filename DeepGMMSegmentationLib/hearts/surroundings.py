@@ -8,10 +8,9 @@ such a mixture holds for images that it never saw (Billot et al., SynthSeg, Med 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from .anatomy import ANGLES, TURN, Ventricle
 from .fields import smooth_field
 from .ranges import Ranges
 
@@ -21,7 +20,7 @@ ELSEWHERE = np.arange(FAT, FIRST_RANDOM + RANDOM, dtype=np.uint8)
 
 
 def draw_surroundings(
-    rng: np.random.Generator, ventricle: Any, ranges: Ranges
+    rng: np.random.Generator, ventricle: Ventricle, ranges: Ranges
 ) -> tuple[np.ndarray, np.ndarray]:
     """Paint the chest around a left ventricle.
 
@@ -57,7 +56,9 @@ def draw_surroundings(
     return codes, _insertions(plane, level)
 
 
-def replace_ventricle(rng: np.random.Generator, ventricle: Any, codes: np.ndarray) -> np.ndarray:
+def replace_ventricle(
+    rng: np.random.Generator, ventricle: Ventricle, codes: np.ndarray
+) -> np.ndarray:
     """Return drawn slices in which something else stands where the left ventricle was.
 
     Beyond the valve plane that is an atrium or the outflow tract: blood with a thin wall or none;
@@ -110,38 +111,30 @@ class _Plane:
     along, across : ndarray, shape ``(Z, S, S)``
         Coordinates about the mean centre, in radii: towards the septum, and towards the front.
     height : ndarray, shape ``(Z, 1, 1)``
-        From 0 in the last slice of the apex to 1 in that of the base.
+        From 0 at the apex to 1 at the base.
     """
 
-    def __init__(self, ventricle: Any) -> None:
+    def __init__(self, ventricle: Ventricle) -> None:
         shape = ventricle.codes.shape
         self.shape = shape
-        self.spacing = float(ventricle.spacing[-1])
-        self.centres = np.asarray(ventricle.centres, float)
-        self.epicardium = np.asarray(ventricle.epicardium, float)
-        self.septum = float(np.asarray(ventricle.rv_angle).mean())
+        self.spacing = ventricle.spacing[-1]
+        self.centres, self.epicardium = ventricle.centres, ventricle.epicardium
+        self.septum = -ventricle.rv_angle  # from the column axis towards the row axis
         means = self.epicardium.mean(axis=1)
         self.radius = float(means.max())
         rows, columns = np.mgrid[: shape[1], : shape[2]].astype(np.float32)
         y = rows - self.centres[:, 0, None, None].astype(np.float32)
         x = columns - self.centres[:, 1, None, None].astype(np.float32)
-        self.r = np.hypot(y, x)
-        image_angle = np.arctan2(y, x)
-        self.angle = (image_angle - self.septum + np.pi) % (2 * np.pi) - np.pi
-        rays = self.epicardium.shape[1]
-        ray = np.floor(image_angle / (2 * np.pi) * rays).astype(int) % rays
-        self.outer = np.take_along_axis(self.epicardium, ray.reshape(shape[0], -1), axis=1).reshape(
-            shape
-        )
+        self.r, direction = np.hypot(y, x), np.arctan2(y, x)
+        self.angle = (direction - np.float32(self.septum) + np.pi) % (2 * np.pi) - np.pi
+        ray = (-direction * (ANGLES / (2 * np.pi))).round().astype(int) % ANGLES
+        self.outer = self.epicardium[np.arange(len(means))[:, None, None], ray]
         middle = self.centres.mean(axis=0)
         y, x = (rows - middle[0]) / self.radius, (columns - middle[1]) / self.radius
         cosine, sine = np.cos(self.septum), np.sin(self.septum)
         along, across = x * cosine + y * sine, y * cosine - x * sine
         self.along, self.across, _ = np.broadcast_arrays(along, across, self.r)
-        height = np.linspace(0, 1, shape[0]) if shape[0] > 1 else np.array([0.5])
-        if means[0] > means[-1]:
-            height = height[::-1]
-        self.height = height[:, None, None]
+        self.height = ventricle.heights[:, None, None]
         self.size = (means / self.radius)[:, None, None]
 
     def towards(self, degrees: float) -> np.ndarray:
@@ -233,8 +226,6 @@ def _right_ventricle(rng: np.random.Generator, plane: _Plane, ranges: Ranges) ->
         return np.full(plane.shape, np.inf)
     begin = ranges.draw(rng, "rv_begin")
     growth = np.clip((plane.height - begin) / max(1 - begin, 0.1), 0, None) ** rng.uniform(0.2, 0.8)
-    if len(growth) == 1:
-        growth = np.array(rng.uniform(0.4, 1)).reshape(1, 1, 1)
     deep, wide = (ranges.draw(rng, f"rv_{name}") for name in ("depth", "width"))
     offset = ranges.draw(rng, "rv_offset")
     size = plane.radius * plane.size
@@ -282,18 +273,14 @@ def _paint_right_ventricle(
 
 def _insertions(plane: _Plane, level: np.ndarray) -> np.ndarray:
     """Return where the border of the right ventricle crosses that of the left one."""
-    rays = plane.epicardium.shape[1]
-    angles = np.arange(rays) * 2 * np.pi / rays
     points = np.full((len(level), 2, 2), np.nan)
+    turn = (-TURN - plane.septum + np.pi) % (2 * np.pi) - np.pi
     for z, (centre, outer) in enumerate(zip(plane.centres, plane.epicardium)):
-        border = centre[:, None] + outer * np.stack([np.sin(angles), np.cos(angles)])
+        border = centre[:, None] + outer * np.stack([-np.sin(TURN), np.cos(TURN)])
         rows, columns = np.clip(np.rint(border).astype(int), 0, level.shape[1] - 1)
         touching = level[z, rows, columns] < 0
-        turn = (angles - plane.septum + np.pi) % (2 * np.pi) - np.pi
         if touching.any() and not touching.all():
-            ends = (
-                np.where(touching, turn, -np.inf).argmax(),
-                np.where(touching, turn, np.inf).argmin(),
-            )
-            points[z] = border[:, ends].T
+            anterior = np.where(touching, turn, -np.inf).argmax()
+            inferior = np.where(touching, turn, np.inf).argmin()
+            points[z] = border[:, [anterior, inferior]].T
     return points
