@@ -43,9 +43,9 @@ class Ranges:
                     f"{name} is {value!r}; give a number, two or five that do not fall."
                 )
         self.values, self.styles = dict(values), tuple(styles)
-        unknown = {name for _, other in styles for name in other} - set(values)
-        if unknown:
-            raise InvalidInput(f"A style has the unknown range {min(unknown)!r}; remove it.")
+        shares = np.array([share for share, _ in self.styles] or [1.0], dtype=float)
+        self._until = np.cumsum(shares / shares.sum())
+        self._with_style = [Ranges({**self.values, **other}) for _, other in self.styles] or [self]
 
     @classmethod
     def load(cls, path: Optional[Union[str, Path]] = None) -> Ranges:
@@ -59,23 +59,27 @@ class Ranges:
         path = SHIPPED if path is None else Path(path)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            values = {
-                name: entry["value"] for part in SECTIONS for name, entry in content[part].items()
-            }
+            pairs = [
+                (name, entry["value"]) for part in SECTIONS for name, entry in content[part].items()
+            ]
             styles = tuple((style["share"], style["values"]) for style in content["styles"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInput(
                 f"{path} is no drawing file ({error!r}); begin with a copy of {SHIPPED}."
             ) from error
+        values = dict(pairs)
+        names = [name for name, _ in pairs]
+        for name in [*names, *(name for _, other in styles for name in other)]:
+            if name not in values or names.count(name) > 1:
+                raise InvalidInput(
+                    f"{path} has {name!r} in a style but in no section, or twice; name it once."
+                )
         return cls(values, styles)
 
     def style(self, rng: np.random.Generator) -> Ranges:
         """Return the ranges of one style, drawn by the shares."""
-        if not self.styles:
-            return self
-        shares = np.array([share for share, _ in self.styles], dtype=float)
-        _, other = self.styles[rng.choice(len(shares), p=shares / shares.sum())]
-        return Ranges({**self.values, **other})
+        chosen = int(np.searchsorted(self._until, rng.random(), side="right"))
+        return self._with_style[min(chosen, len(self._with_style) - 1)]
 
     def changed(self, **values: Any) -> Ranges:
         """Return the same ranges with some changed, in every style."""
