@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 import torch
 from torch import Tensor
@@ -45,6 +46,12 @@ class Views:
         """Return views that are neither turned nor mirrored."""
         zero = torch.zeros_like(radii)
         return cls(centres, radii, pixel, zero, zero + 1)
+
+    def to(self, device: torch.device) -> Views:
+        """Return the same views on a device."""
+        moved = (t.to(device) for t in (self.centres, self.radii, self.turns, self.mirrors))
+        centres, radii, turns, mirrors = moved
+        return Views(centres, radii, self.pixel, turns, mirrors)
 
     def matrices(self) -> Tensor:
         """Return maps ``(B, 2, 3)`` from a view's coordinates (x, y), -1 to 1, to pixels."""
@@ -103,7 +110,7 @@ def normalise(seen: Tensor, inside: Tensor) -> Tensor:
     return values / torch.sqrt(1 + (values / SOFT) ** 2) * inside
 
 
-def inputs(images: Tensor, roles: Tensor, views: Views) -> Tensor:
+def inputs(images: Tensor, roles: Tensor, views: Views, known: Optional[Tensor] = None) -> Tensor:
     """Return what the network sees, ``(B, CHANNELS, SIDE, SIDE)``.
 
     Parameters
@@ -113,10 +120,14 @@ def inputs(images: Tensor, roles: Tensor, views: Views) -> Tensor:
     roles : Tensor of int64, shape ``(B,)``
         Place of the sequence in ``ROLES``, or ``len(ROLES)`` where it is none of them.
     views : Views
+    known : Tensor of bool, shape ``(B, 1, Y, X)``, optional
+        Where there is an image; everywhere by default.
     """
-    seen = normalise(*look(images, views))
-    known = functional.one_hot(roles, len(ROLES) + 1)[:, : len(ROLES)].to(seen)
-    known = known[:, :, None, None].expand(-1, -1, SIDE, SIDE)
+    seen, inside = look(images, views)
+    if known is not None:
+        inside = inside & (look(known.to(images), views)[0] > 0.5)
+    told = functional.one_hot(roles, len(ROLES) + 1)[:, : len(ROLES)].to(seen)
+    told = told[:, :, None, None].expand(-1, -1, SIDE, SIDE)
     line = torch.linspace(-1, 1, SIDE, device=seen.device)
     distance = torch.hypot(line[:, None], line).expand(len(seen), 1, -1, -1)
-    return torch.cat([seen, known, distance], dim=1)
+    return torch.cat([normalise(seen, inside), told, distance], dim=1)
