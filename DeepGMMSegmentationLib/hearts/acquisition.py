@@ -170,7 +170,7 @@ def acquire(
     nulled = _lay(_of_codes(NULLED, device).expand_as(signal), codes)
     image = image + column["uneven_null"] * nulled * _ramp(random(batch, sequences, 3), size)
     blood = (codes == BLOOD).float().mean(1, keepdim=True)
-    lingering = blood * functional.avg_pool2d(1 - blood, 9, 1, 4)
+    lingering = blood * _near(1 - blood)
     image = image + 2 * column["slow_flow"] * lingering
     image = image * torch.exp(column["shading"] * _bowl(random(batch, sequences, 5), size))
 
@@ -197,6 +197,12 @@ def _lay(table: Tensor, codes: Tensor) -> Tensor:
 def _smooth(cells: Tensor, size: int) -> Tensor:
     """Return smooth fields of deviation about 1 through random numbers on a grid."""
     return 1.4 * functional.interpolate(cells, (size, size), mode="bilinear")
+
+
+def _near(part: Tensor, reach: int = 4) -> Tensor:
+    """Return the mean over a square of so many pixels to each side."""
+    rows = functional.avg_pool2d(part, (2 * reach + 1, 1), 1, (reach, 0))
+    return functional.avg_pool2d(rows, (1, 2 * reach + 1), 1, (0, reach))
 
 
 def _axes(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -253,8 +259,9 @@ def _greys(image: Tensor, column: dict[str, Tensor]) -> Tensor:
     flat = image.flatten(2)
     low, high = flat.amin(2)[..., None, None], flat.amax(2)[..., None, None]
     image = (image - low) / (high - low).clamp_min(1e-6)
-    middle = image[..., image.shape[-2] // 5 : -image.shape[-2] // 5, :]
-    ordered = middle[..., image.shape[-1] // 5 : -image.shape[-1] // 5].flatten(2).sort(2).values
+    fifth = image.shape[-1] // 5
+    middle = image[..., fifth:-fifth:2, fifth:-fifth:2]
+    ordered = middle.flatten(2).sort(2).values
     place = ((1 - column["saturated"]) * (ordered.shape[2] - 1)).long()
     ceiling = ordered.gather(2, place[..., 0]).unsqueeze(-1)
     ceiling = torch.where(column["saturated"] > 0, ceiling, torch.ones_like(ceiling))

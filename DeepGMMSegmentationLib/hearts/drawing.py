@@ -7,7 +7,7 @@ go on after an interruption, and be shared by several processes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import numpy as np
@@ -64,7 +64,7 @@ def draw(
     *,
     hearts: int = 12,
     slices: Optional[int] = 2,
-    size: int = 96,
+    size: int = 80,
     device: str = "cpu",
 ) -> Drawings:
     """Draw batch `index` of the stream that `seed` begins.
@@ -140,12 +140,17 @@ def _paint(
     half = ranges.draw(rng, "thickness_mm") / 80 / 4
     levels = (heights[:, None] + half * np.array([1, -1])).ravel()
     ventricle = draw_ventricle(rng, ranges, size=size, heights=levels)
-    codes, insertions = draw_surroundings(rng, ventricle, ranges)
-    count = len(heights)
+    # Around the ventricle a slice is the same at all levels.
+    upper = {
+        name: getattr(ventricle, name)[::LEVELS]
+        for name in ("codes", "centres", "epicardium", "endocardium", "heights")
+    }
+    around, insertions = draw_surroundings(rng, replace(ventricle, **upper), ranges)
+    own = ventricle.codes.reshape(len(heights), LEVELS, size, size)
     return _Painted(
-        codes=codes.reshape(count, LEVELS, size, size),
+        codes=np.where(own > 0, own, around[:, None]),
         regions=_drawn_region(rng, ranges, ventricle),
-        insertions=insertions.reshape(count, LEVELS, 2, 2).mean(1),
+        insertions=insertions,
         pixel_mm=ventricle.spacing[1],
         gap_mm=LEVELS * ventricle.spacing[0],
     )
