@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SIDE = 80  # pixels along the sides of a view
-SPAN = 2.5  # half of a view's side, in radii of the ventricle that it is made for
+SIDE = 64  # pixels along the sides of a view
+SPAN = 2.2  # half of a view's side, in radii of the ventricle that it is made for
 ROLES = ("LGE", "T2", "bSSFP")  # what the network is told of an image; others are none of them
 CHANNELS = 1 + len(ROLES) + 1
 BACKGROUND, BLOOD, WALL, RV = range(4)

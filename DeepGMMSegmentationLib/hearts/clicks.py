@@ -13,7 +13,7 @@ from .anatomy import EDEMA, HEALTHY, NO_REFLOW, PAPILLARY, SCAR, draw_ventricle
 from .ranges import Ranges
 from .surroundings import RV_BLOOD, draw_surroundings, replace_ventricle
 
-SIZE, LEVELS = 128, 3  # pixels along the sides of a drawn slice; paintings within its thickness
+SIZE, LEVELS = 128, 2  # pixels along the sides of a drawn slice; paintings within its thickness
 
 CLASS_OF_CODE = np.full(256, BACKGROUND, np.uint8)
 CLASS_OF_CODE[[LV_BLOOD, PAPILLARY]] = BLOOD
@@ -105,7 +105,7 @@ def draw_slices(
     codes : ndarray of uint8, shape ``(count, LEVELS, SIZE, SIZE)``
         Levels within the thickness of a slice.
     ventricles : ndarray of uint8, shape ``(count, SIZE, SIZE)``
-        Codes 1 to 6 in the middle, also where something else took the ventricle's place.
+        Codes 1 to 6 at the level nearer to the base, also where something else took the ventricle's place.
     pixels : ndarray, shape ``(count,)``
         Millimetres.
     styles : list of Ranges
@@ -126,7 +126,7 @@ def draw_slices(
         if ranges.chance(rng, "replaced"):
             painted = replace_ventricle(rng, ventricle, painted)
         codes.append(painted)
-        ventricles.append(ventricle.codes[LEVELS // 2])
+        ventricles.append(ventricle.codes[0])
         pixels.append(ventricle.spacing[-1])
         styles.append(style)
     return np.stack(codes), np.stack(ventricles), np.array(pixels), styles

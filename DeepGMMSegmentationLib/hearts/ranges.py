@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InvalidInput
 
 SHIPPED = Path(__file__).resolve().parents[1] / "Resources" / "drawing.json"
-SECTIONS = ("anatomy", "surroundings", "acquisition")
+SECTIONS = ("anatomy", "surroundings", "acquisition", "clicks")
 # Where in the distribution the five numbers of a measured range lie; the ends are prolonged.
 PERCENTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 PROLONGED = 0.5
