@@ -14,23 +14,12 @@ from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
-from torch.nn import functional
 
-from ..device import chosen_device
 from ..errors import InvalidInput
-from ..inputs import checked_roles, checked_spacing
-from .outline import Outline, read_outline
-from .view import ROLES, SIDE, SPAN, Views, inputs
-from .weights import region_network
+from .outline import Outline
+from .stack import SURE, Stack, worth
 
-SURE = 0.5  # least confidence, times roundness, of a slice that holds the ventricle
-RADII_MM = (9.0, 62.0)  # of the outer border, where the spacing is known
-RADII_PARTS = (0.05, 0.48)  # of the image's shorter side, where it is not
-RATIO = 1.5  # between radii that are tried
-KEPT = 3  # sizes that are looked at again
 MOVE, GROW, SHRINK = 0.6, 1.45, 0.4  # between neighbouring slices: of the larger radius; ratios
 
 
@@ -111,7 +100,7 @@ def trace_ventricle(
     InvalidInput
         If the images cannot be used, the point is outside them, or no ventricle is there.
     """
-    stack = _Stack(images, spacing, roles, device)
+    stack = Stack(images, spacing, roles, device)
     z, y, x = stack.checked_point(point)
     outlines: list[Optional[Outline]] = [None] * stack.count
     outlines[z] = first = stack.outline_at(z, (y * stack.pixel[0], x * stack.pixel[1]))
@@ -128,7 +117,7 @@ def trace_ventricle(
                 break
             outlines[here] = last = outline
             here += step
-    return stack.trace(outlines, mirrored)
+    return _trace(stack, outlines, mirrored)
 
 
 def propose_point(
@@ -152,12 +141,12 @@ def propose_point(
     InvalidInput
         If the images cannot be used, or nothing in them looks like a left ventricle.
     """
-    stack = _Stack(images, spacing, roles, device)
+    stack = Stack(images, spacing, roles, device)
     best: tuple[float, int, Optional[Outline]] = (SURE, 0, None)
     for z in sorted({round((stack.count - 1) * part) for part in (0.4, 0.6)}):
         outline = stack.most_sure(z, stack.places())
-        if outline is not None and _worth(outline) > best[0]:
-            best = (_worth(outline), z, outline)
+        if outline is not None and worth(outline) > best[0]:
+            best = (worth(outline), z, outline)
     if best[2] is None:
         raise InvalidInput(
             "Nothing in the images looks like a left ventricle in a short-axis slice; click into "
@@ -167,158 +156,29 @@ def propose_point(
     return ((best[1], *place) if stack.deep else tuple(place)), best[2].confidence
 
 
-class _Stack:
-    """Slices that are looked at by the network."""
-
-    def __init__(
-        self,
-        images: ArrayLike,
-        spacing: Optional[Sequence[float]],
-        roles: Optional[Sequence[str]],
-        device: str,
-    ) -> None:
-        arrays = np.asarray(images)
-        if arrays.ndim not in (3, 4) or arrays.dtype.kind not in "biuf" or not arrays.size:
-            raise InvalidInput(
-                f"The images are {arrays.dtype} of shape {arrays.shape}; give real numbers of "
-                "shape (sequences, slices, rows, columns) or (sequences, rows, columns)."
-            )
-        self.deep = arrays.ndim == 4
-        arrays = arrays if self.deep else arrays[:, None]
-        spacing = checked_spacing(spacing, 3 if self.deep else 2)
-        roles = checked_roles(roles, len(arrays))
-        self.pixel = (spacing[-2], spacing[-1])
-        self.count, self.shape = arrays.shape[1], arrays.shape[2:]
-        self.device = chosen_device(device)
-        self.images = torch.from_numpy(arrays.astype(np.float32)).to(self.device)
-        self.images = torch.nan_to_num(self.images, nan=0.0, posinf=0.0, neginf=0.0)
-        numbers = [ROLES.index(role) if role in ROLES else len(ROLES) for role in roles]
-        self.roles = torch.tensor(numbers, device=self.device)
-        self.network = region_network(str(self.device))
-
-    def checked_point(self, point: Sequence[float]) -> tuple[int, float, float]:
-        """Return (z, y, x) of a point, or refuse one outside the images."""
-        place = [float(p) for p in point]
-        shape = (self.count, *self.shape) if self.deep else self.shape
-        if len(place) != len(shape) or not np.isfinite(place).all():
-            raise InvalidInput(f"The point is {tuple(place)}; give {len(shape)} array indices.")
-        if any(not -0.5 <= p < n - 0.5 for p, n in zip(place, shape)):
-            raise InvalidInput(
-                f"The point {tuple(place)} is outside the images, which have {shape} voxels; "
-                "place it in the blood of the left ventricle."
-            )
-        return (round(place[0]) if self.deep else 0), place[-2], place[-1]
-
-    def candidates(self) -> np.ndarray:
-        """Return the radii that a ventricle may have, in the unit of the spacing."""
-        small, large = RADII_MM
-        if self.pixel == (1.0, 1.0):
-            side = min(self.shape)
-            small, large = (part * side for part in RADII_PARTS)
-        small = max(small, 4 * max(self.pixel))
-        steps = max(1, int(np.ceil(np.log(max(large / small, 1)) / np.log(RATIO))))
-        return small * (max(large / small, 1)) ** (np.arange(steps + 1) / steps)
-
-    def places(self) -> list[tuple[tuple[float, float], float]]:
-        """Return centres and radii that cover a slice, a radius apart."""
-        places = []
-        radii = self.candidates()
-        for radius in radii[len(radii) // 4 : -max(1, len(radii) // 4) : 2]:
-            lines = []
-            for count, step in zip(self.shape, self.pixel):
-                length = (count - 1) * step
-                inner = np.arange(0.2 * length, 0.8 * length, radius)
-                lines.append(inner + (length - inner[0] - inner[-1]) / 2)
-            places += [((y, x), radius) for y in lines[0] for x in lines[1]]
-        return places
-
-    def outline_at(self, z: int, centre: tuple[float, float]) -> Optional[Outline]:
-        """Return the ventricle around a click, of whatever size is most sure."""
-        return self.most_sure(z, [(centre, radius) for radius in self.candidates()])
-
-    def most_sure(
-        self, z: int, places: Sequence[tuple[tuple[float, float], float]]
-    ) -> Optional[Outline]:
-        """Return the most certain of the ventricles seen from several places, or None."""
-        outlines = [outline for outline in self.read(z, places, turned=1) if outline]
-        outlines = sorted(outlines, key=_worth, reverse=True)[:KEPT]
-        for turned in (1, 4):
-            again = self.read(z, [(o.centre, o.radius) for o in outlines], turned)
-            outlines = [outline for outline in again if outline]
-        best = max(outlines, key=_worth, default=None)
-        return best if best is not None and _worth(best) >= SURE else None
-
-    def outline_near(self, z: int, last: Outline) -> Optional[Outline]:
-        """Return the ventricle where, and about as large as, that of the slice before was."""
-        (outline,) = self.read(z, [(last.centre, last.radius)], turned=1)
+def _trace(stack: Stack, outlines: Sequence[Optional[Outline]], mirrored: bool) -> Trace:
+    """Return the result of outlines, one per slice."""
+    region = np.zeros((stack.count, *stack.shape), bool)
+    confidence = np.zeros(stack.count)
+    insertions = np.full((stack.count, 2, 2), np.nan)
+    for z, outline in enumerate(outlines):
         if outline is not None:
-            (outline,) = self.read(z, [(outline.centre, outline.radius)], turned=4)
-        return outline if outline is not None and _worth(outline) >= SURE else None
-
-    def read(
-        self, z: int, places: Sequence[tuple[tuple[float, float], float]], turned: int
-    ) -> list[Optional[Outline]]:
-        """Return what the network outlines from each place, averaged over so many turned views."""
-        if not places:
-            return []
-        batches = [self.seen(z, *place) for place in places]
-        probabilities = self.predict(torch.cat(batches), turned)
-        answers = probabilities.reshape(len(places), len(self.roles), *probabilities.shape[1:])
-        joint = answers.clamp_min(1e-6).log().mean(dim=1).softmax(dim=1).cpu().numpy()
-        return [read_outline(answer, *place) for answer, place in zip(joint, places)]
-
-    def seen(self, z: int, centre: tuple[float, float], radius: float) -> Tensor:
-        """Return the network's inputs ``(M, CHANNELS, SIDE, SIDE)`` from a place."""
-        slices = self.images[:, z, None]
-        # Fine pixels are averaged first, or the view would pick single ones.
-        finer = [max(1, int(2 * SPAN * radius / SIDE / step)) for step in self.pixel]
-        finer = [min(factor, size) for factor, size in zip(finer, self.shape)]
-        slices = functional.avg_pool2d(slices, finer, ceil_mode=True, count_include_pad=False)
-        pixel = (self.pixel[0] * finer[0], self.pixel[1] * finer[1])
-        place = [
-            (c / step - (factor - 1) / 2) / factor
-            for c, step, factor in zip(centre, self.pixel, finer)
-        ]
-        count = len(self.roles)
-        centres = torch.tensor([place] * count, dtype=torch.float32, device=self.device)
-        radii = torch.full((count,), float(radius), device=self.device)
-        return inputs(slices, self.roles, Views.upright(centres, radii, pixel))
-
-    @torch.inference_mode()
-    def predict(self, seen: Tensor, turned: int) -> Tensor:
-        """Return the probabilities of the classes, averaged over turned and mirrored views."""
-        total = torch.zeros((), device=seen.device)
-        for k in range(turned):
-            view = torch.rot90(seen, k, (2, 3))
-            view = view.flip(3) if k % 2 else view
-            answer = self.network(view).softmax(dim=1)
-            answer = answer.flip(3) if k % 2 else answer
-            total = total + torch.rot90(answer, -k, (2, 3))
-        return total / turned
-
-    def trace(self, outlines: Sequence[Optional[Outline]], mirrored: bool) -> Trace:
-        """Return the result of outlines, one per slice."""
-        region = np.zeros((self.count, *self.shape), bool)
-        confidence = np.zeros(self.count)
-        insertions = np.full((self.count, 2, 2), np.nan)
-        for z, outline in enumerate(outlines):
-            if outline is not None:
-                region[z] = outline.mask(self.shape, self.pixel)
-                confidence[z] = outline.confidence
-        # Seen from the apex, the septum follows the anterior insertion against the clock, so that
-        # the arc, in the sense of the angles, ends there.
-        order = -1 if _apex_first(region) != mirrored else 1
-        for z, outline in enumerate(outlines):
-            if outline is not None and outline.insertions is not None:
-                points = [outline.point(ray) / self.pixel for ray in outline.insertions]
-                insertions[z] = points[::order]
-        known = np.flatnonzero(np.isfinite(insertions[:, 0, 0]))
-        insertion = None
-        if known.size:
-            middle = int(known[np.abs(known - np.flatnonzero(confidence).mean()).argmin()])
-            place = tuple(float(c) for c in insertions[middle, 0])
-            insertion = (float(middle), *place) if self.deep else place
-        return Trace(region if self.deep else region[0], confidence, insertions, insertion)
+            region[z] = outline.mask(stack.shape, stack.pixel)
+            confidence[z] = outline.confidence
+    # Seen from the apex, the septum follows the anterior insertion against the clock, so that
+    # the arc, in the sense of the angles, ends there.
+    order = -1 if _apex_first(region) != mirrored else 1
+    for z, outline in enumerate(outlines):
+        if outline is not None and outline.insertions is not None:
+            points = [outline.point(ray) / stack.pixel for ray in outline.insertions]
+            insertions[z] = points[::order]
+    known = np.flatnonzero(np.isfinite(insertions[:, 0, 0]))
+    insertion = None
+    if known.size:
+        middle = int(known[np.abs(known - np.flatnonzero(confidence).mean()).argmin()])
+        place = tuple(float(c) for c in insertions[middle, 0])
+        insertion = (float(middle), *place) if stack.deep else place
+    return Trace(region if stack.deep else region[0], confidence, insertions, insertion)
 
 
 def _apex_first(region: np.ndarray) -> bool:
@@ -327,11 +187,6 @@ def _apex_first(region: np.ndarray) -> bool:
     areas = areas[areas > 0]
     half = len(areas) // 2
     return half == 0 or areas[:half].mean() <= areas[-half:].mean()
-
-
-def _worth(outline: Outline) -> float:
-    """Return how sure it is that an outline is a ventricle's: round, and as the network says."""
-    return outline.confidence * min(1.0, outline.roundness + 0.1)
 
 
 def _continues(outline: Outline, last: Outline) -> bool:

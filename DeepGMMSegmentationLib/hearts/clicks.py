@@ -105,7 +105,7 @@ def draw_slices(
     codes : ndarray of uint8, shape ``(count, LEVELS, SIZE, SIZE)``
         Levels within the thickness of a slice.
     ventricles : ndarray of uint8, shape ``(count, SIZE, SIZE)``
-        Codes 1 to 6 at the level nearer to the base, also where something else took the ventricle's place.
+        Codes 1 to 6 at the level nearer to the base, also where something else took their place.
     pixels : ndarray, shape ``(count,)``
         Millimetres.
     styles : list of Ranges
