@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ..device import chosen_device
 from ..errors import InvalidInput
+from ..files import PathLike
 from ..inputs import checked_roles, checked_spacing
 from .outline import Outline, read_outline
 from .unet import DrawnUNet
@@ -40,6 +41,7 @@ class Stack:
         spacing: Optional[Sequence[float]],
         roles: Optional[Sequence[str]],
         device: str,
+        network: Optional[PathLike] = None,
     ) -> None:
         arrays = np.asarray(images)
         if arrays.ndim not in (3, 4) or arrays.dtype.kind not in "biuf" or not arrays.size:
@@ -58,7 +60,7 @@ class Stack:
         self.images = torch.nan_to_num(self.images, nan=0.0, posinf=0.0, neginf=0.0)
         numbers = [ROLES.index(role) if role in ROLES else len(ROLES) for role in roles]
         self.roles = torch.tensor(numbers, device=self.device)
-        self.members = _members(SHIPPED, self.device)
+        self.members = _members(Path(SHIPPED if network is None else network), self.device)
 
     def checked_point(self, point: Sequence[float]) -> tuple[int, float, float]:
         """Return (z, y, x) of a point, or refuse one outside the images."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InvalidInput
+from ..files import PathLike
 from .outline import Outline
 from .stack import SURE, Stack, worth
 
@@ -54,6 +55,7 @@ def find_region(
     spacing: Optional[Sequence[float]] = None,
     roles: Optional[Sequence[str]] = None,
     device: str = "auto",
+    network: Optional[PathLike] = None,
 ) -> np.ndarray:
     """Return the left ventricle, blood and wall, around a point in its blood.
 
@@ -63,7 +65,9 @@ def find_region(
     -------
     ndarray of bool, shape ``(Z, Y, X)`` or ``(Y, X)``
     """
-    return trace_ventricle(images, point, spacing=spacing, roles=roles, device=device).region
+    return trace_ventricle(
+        images, point, spacing=spacing, roles=roles, device=device, network=network
+    ).region
 
 
 def trace_ventricle(
@@ -74,6 +78,7 @@ def trace_ventricle(
     roles: Optional[Sequence[str]] = None,
     mirrored: bool = False,
     device: str = "auto",
+    network: Optional[PathLike] = None,
 ) -> Trace:
     """Follow the left ventricle from a point in its blood, both ways to where it ends.
 
@@ -94,13 +99,15 @@ def trace_ventricle(
         as seen from the apex, as is usual.
     device : str
         "auto", "cpu" or "cuda".
+    network : path, optional
+        A file that `deepgmm train --drawn region` wrote; the shipped one by default.
 
     Raises
     ------
     InvalidInput
         If the images cannot be used, the point is outside them, or no ventricle is there.
     """
-    stack = Stack(images, spacing, roles, device)
+    stack = Stack(images, spacing, roles, device, network)
     z, y, x = stack.checked_point(point)
     outlines: list[Optional[Outline]] = [None] * stack.count
     outlines[z] = first = stack.outline_at(z, (y * stack.pixel[0], x * stack.pixel[1]))
@@ -126,6 +133,7 @@ def propose_point(
     roles: Optional[Sequence[str]] = None,
     *,
     device: str = "auto",
+    network: Optional[PathLike] = None,
 ) -> tuple[tuple[int, ...], float]:
     """Return the most ventricle-like place, to be offered to the user, never taken silently.
 
@@ -141,7 +149,7 @@ def propose_point(
     InvalidInput
         If the images cannot be used, or nothing in them looks like a left ventricle.
     """
-    stack = Stack(images, spacing, roles, device)
+    stack = Stack(images, spacing, roles, device, network)
     best: tuple[float, int, Optional[Outline]] = (SURE, 0, None)
     for z in sorted({round((stack.count - 1) * part) for part in (0.4, 0.6)}):
         outline = stack.most_sure(z, stack.places())

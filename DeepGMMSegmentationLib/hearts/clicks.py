@@ -158,7 +158,8 @@ def draw_lesson(
 
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
     protocol = draw_protocol(rng, styles)
-    roles = rng.integers(len(ROLES), size=count)
+    shares = [ranges.values[f"{role}_share"] for role in ROLES[:-1]]
+    roles = np.searchsorted(np.cumsum(shares), rng.random(count), side="right")
     rows = np.arange(count)
     chosen = Protocol(**{name: v[rows, roles][:, None] for name, v in vars(protocol).items()})
     painted = torch.from_numpy(codes).to(device)

@@ -267,7 +267,7 @@ def _paint_right_ventricle(
     wall = ranges.draw(rng, "rv_wall") * (1 + 0.4 * smooth_field(rng, plane.shape, 6))
     codes[level < 0] = RV_WALL
     codes[level < -np.maximum(wall, 0)] = RV_BLOOD
-    trabeculae = smooth_field(rng, plane.shape, rng.uniform(10, 20)) > rng.uniform(1, 3)
+    trabeculae = smooth_field(rng, plane.shape, rng.uniform(10, 20)) > rng.uniform(0.3, 3)
     codes[(codes == RV_BLOOD) & trabeculae] = RV_WALL
 
 
