@@ -110,11 +110,12 @@ def _component(mask: np.ndarray) -> Optional[np.ndarray]:
     near = distance <= max(distance.min(), 0.25 * UNIT)
     part = np.bincount(parts[rows[near], columns[near]]).argmax()
     # Bridges to what touches the ventricle are thinner than its wall.
-    opened, pieces = ndimage.label(ndimage.binary_opening(parts == part, iterations=2))
+    whole = parts == part
+    opened, pieces = ndimage.label(ndimage.binary_opening(whole, iterations=2))
     if pieces > 1:
         largest = np.bincount(opened[opened > 0]).argmax()
-        return ndimage.binary_fill_holes(ndimage.binary_dilation(opened == largest, iterations=2))
-    return ndimage.binary_fill_holes(parts == part)
+        whole &= ndimage.binary_dilation(opened == largest, iterations=2)
+    return ndimage.binary_fill_holes(whole)
 
 
 def _reach(inside: np.ndarray, mask: np.ndarray, middle: np.ndarray) -> np.ndarray:
