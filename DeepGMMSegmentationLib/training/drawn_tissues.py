@@ -104,10 +104,25 @@ def framed(drawn: Drawings, outside: float) -> tuple[Tensor, Tensor, Tensor]:
     """
     frames = Frames.around(drawn.regions, (1.0, 1.0))
     seen = inputs(frames, drawn.images, drawn.present, drawn.regions)
-    known = drawn.codes < len(OF_CODE)
-    tissue = torch.tensor(OF_CODE, device=known.device)[(drawn.codes * known).long()]
-    parts = functional.one_hot(tissue, len(TISSUES)).float().mean(1).movedim(-1, 1)
-    ventricle = (known & (drawn.codes > 0)).float().mean(1, keepdim=True)
-    entered = frames.enter(torch.cat([parts, ventricle], dim=1))
+    entered = frames.enter(torch.cat(tissue_parts(drawn.codes), dim=1))
     weights = outside + (1 - outside) * entered[:, -1:]
     return seen, entered[:, :-1], weights * seen[:, -2:-1]
+
+
+def tissue_parts(codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what part of each voxel every tissue takes, and what part the ventricle.
+
+    Parameters
+    ----------
+    codes : Tensor of uint8, shape ``(B, LEVELS, S, S)``
+
+    Returns
+    -------
+    parts : Tensor, shape ``(B, 5, S, S)``
+        Summing to 1; what is outside the ventricle counts as healthy myocardium.
+    ventricle : Tensor, shape ``(B, 1, S, S)``
+    """
+    known = codes < len(OF_CODE)
+    tissue = torch.tensor(OF_CODE, device=codes.device)[(codes * known).long()]
+    parts = functional.one_hot(tissue, len(TISSUES)).float().mean(1).movedim(-1, 1)
+    return parts, (known & (codes > 0)).float().mean(1, keepdim=True)
