@@ -1,1 +1,1 @@
-"""What networks taught by drawn hearts know of the ventricle: its place, its tissues, an infarct."""
+"""What networks taught by drawn hearts know of a ventricle: its place, its tissues, an infarct."""

@@ -158,8 +158,9 @@ def volume_tissues() -> dict[str, tuple[int, ...]]:
 
 def shifted(probability: np.ndarray, shift: float) -> np.ndarray:
     """Return probabilities whose logits are shifted."""
-    odds = np.clip(probability, 0, 1) * np.exp(shift)
-    return odds / (odds + np.clip(1 - probability, 1e-9, 1))
+    p = np.clip(probability, 0.0, 1.0)
+    odds = p * np.exp(shift)
+    return odds / (odds + 1 - p)
 
 
 def _logit(p: np.ndarray) -> np.ndarray:

@@ -127,7 +127,11 @@ def _sequence(rng: np.random.Generator, ranges: Ranges, role: str) -> dict[str, 
 
 
 def acquire(
-    codes: Tensor, protocol: Protocol, pixel_mm: np.ndarray, jitter: float, generator: torch.Generator
+    codes: Tensor,
+    protocol: Protocol,
+    pixel_mm: np.ndarray,
+    jitter: float,
+    generator: torch.Generator,
 ) -> Tensor:
     """Image painted slices.
 

@@ -98,9 +98,7 @@ def draw_ventricle(
     _paint_wall(rng, ranges, codes[box], place, outer, wall, infarcts, pixel)
     inner = outer - wall
     _paint_muscles(rng, ranges, codes[box], place, inner, heights, rv_angle)
-    return Ventricle(
-        codes, (gap, pixel, pixel), centres, outer, inner, float(rv_angle), heights
-    )
+    return Ventricle(codes, (gap, pixel, pixel), centres, outer, inner, float(rv_angle), heights)
 
 
 class _Polar:
@@ -239,9 +237,7 @@ class _Infarct:
         codes[dead] = NO_REFLOW
 
 
-def _infarcts(
-    rng: np.random.Generator, ranges: Ranges, heights: np.ndarray
-) -> list[_Infarct]:
+def _infarcts(rng: np.random.Generator, ranges: Ranges, heights: np.ndarray) -> list[_Infarct]:
     """Return no infarct, one or two."""
     if ranges.chance(rng, "no_infarct"):
         return []
@@ -322,7 +318,7 @@ def _paint_muscles(
         if not ranges.chance(rng, "papillary"):
             continue
         angle = rv_angle + np.pi + side * np.radians(ranges.draw(rng, "papillary_degrees"))
-        column = int(round(angle * ANGLES / (2 * np.pi))) % ANGLES
+        column = round(angle * ANGLES / (2 * np.pi)) % ANGLES
         cavity = np.maximum(inner[:, column], 0)
         size = ranges.draw(rng, "papillary_size") * cavity.mean()
         size = size * np.clip(np.minimum(heights - low, high - heights) / 0.1, 0, 1) ** 0.5

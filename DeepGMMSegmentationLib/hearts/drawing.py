@@ -124,9 +124,7 @@ class _Painted:
     gap_mm: float
 
 
-def _paint(
-    rng: np.random.Generator, ranges: Ranges, slices: Optional[int], size: int
-) -> _Painted:
+def _paint(rng: np.random.Generator, ranges: Ranges, slices: Optional[int], size: int) -> _Painted:
     """Paint one heart with `LEVELS` levels to a slice."""
     if slices is None:
         count = ranges.whole(rng, "slices")
@@ -156,9 +154,7 @@ def _paint(
     )
 
 
-def _drawn_region(
-    rng: np.random.Generator, ranges: Ranges, ventricle: Ventricle
-) -> np.ndarray:
+def _drawn_region(rng: np.random.Generator, ranges: Ranges, ventricle: Ventricle) -> np.ndarray:
     """Return the inside of the epicardium as a hand draws it: too large or small, with bumps."""
     outer = ventricle.epicardium.reshape(-1, LEVELS, ANGLES).mean(1)
     centres = ventricle.centres.reshape(-1, LEVELS, 2).mean(1)

@@ -151,9 +151,7 @@ def train_drawn(
     while done < training.steps:
         for group in optimizer.param_groups:
             group["lr"] = _rate(training, done)
-        batch = task.batch(
-            training.seed, done * processes.count() + processes.rank(), str(where)
-        )
+        batch = task.batch(training.seed, done * processes.count() + processes.rank(), str(where))
         optimizer.zero_grad(set_to_none=True)
         loss = task.loss(shared, *batch)
         loss.backward()
@@ -163,12 +161,15 @@ def train_drawn(
         optimizer.step()
         done += 1
         _follow(mean, network, min(training.average, done / (done + 10)))
-        if checkpoint_file is not None and processes.rank() == 0:
-            if done % training.save_every == 0 or done == training.steps:
-                state = {"weights": network.state_dict(), "mean": mean, "done": done}
-                checkpoint.save(
-                    checkpoint_file, identity, {**state, "optimizer": optimizer.state_dict()}
-                )
+        due = done % training.save_every == 0 or done == training.steps
+        if checkpoint_file is not None and processes.rank() == 0 and due:
+            state = {
+                "weights": network.state_dict(),
+                "mean": mean,
+                "optimizer": optimizer.state_dict(),
+                "done": done,
+            }
+            checkpoint.save(checkpoint_file, identity, state)
         if progress is not None:
             progress(done, float(loss.detach()))
     return {name: value.cpu() for name, value in mean.items()}

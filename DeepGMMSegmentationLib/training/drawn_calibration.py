@@ -72,9 +72,7 @@ def calibrate(members: Sequence[nn.Module], ranges: Ranges, hearts: int = 400) -
     """
     drawn = list(answers(members, ranges, hearts))
     temperature = _temperature(drawn)
-    cooled = [
-        Answer(cool(one.probabilities, temperature), one.truth, one.has_t2) for one in drawn
-    ]
+    cooled = [Answer(cool(one.probabilities, temperature), one.truth, one.has_t2) for one in drawn]
     return {
         "temperature": temperature,
         "evidence": {question: _logistic(cooled, question) for question in QUESTIONS},
