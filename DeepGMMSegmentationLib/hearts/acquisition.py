@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .anatomy import BLOOD, EDEMA, HEALTHY, NO_REFLOW, PAPILLARY, SCAR
+from .codes import BLOOD, EDEMA, HEALTHY, NO_REFLOW, PAPILLARY, SCAR
 from .ranges import Ranges
 from .surroundings import (
     AIR,

@@ -12,12 +12,11 @@ from typing import Optional
 
 import numpy as np
 
+from .codes import BACKGROUND, BLOOD, HEALTHY, PAPILLARY
+from .contours import ANGLES, TURN, Polar, harmonics, wander
 from .fields import smooth_field
+from .infarcts import Infarct, draw_infarcts
 from .ranges import Ranges
-
-BACKGROUND, BLOOD, HEALTHY, EDEMA, SCAR, NO_REFLOW, PAPILLARY = range(7)
-ANGLES = 180  # of the contours
-TURN = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False)
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,9 @@ def draw_ventricle(
 
     taper = _taper(heights, ranges.draw(rng, "apex_bluntness"))
     outer = radius / pixel * taper[:, None] * _outline(rng, ranges, heights)
-    infarcts = _infarcts(rng, ranges, heights)
+    infarcts = draw_infarcts(rng, ranges, heights)
     wall = _wall(rng, ranges, heights, outer, infarcts, rv_angle)
-    drift = _wander(rng, heights, 2, ranges.draw(rng, "centre_drift_mm") / pixel)
+    drift = wander(rng, heights, 2, ranges.draw(rng, "centre_drift_mm") / pixel)
     centres = (size - 1) / 2 + rng.normal(0, 1.5, 2) + drift - drift.mean(0)
 
     codes = np.full((len(heights), size, size), BACKGROUND, np.uint8)
@@ -94,44 +93,21 @@ def draw_ventricle(
     first = np.clip(centres.min(0) - reach, 0, size).astype(int)
     last = np.clip(centres.max(0) + reach, 0, size).astype(int)
     box = np.s_[:, first[0] : last[0], first[1] : last[1]]
-    place = _Polar(first, last, centres)
+    place = Polar(first, last, centres)
     _paint_wall(rng, ranges, codes[box], place, outer, wall, infarcts, pixel)
     inner = outer - wall
     _paint_muscles(rng, ranges, codes[box], place, inner, heights, rv_angle)
     return Ventricle(codes, (gap, pixel, pixel), centres, outer, inner, float(rv_angle), heights)
 
 
-class _Polar:
-    """Where the pixels of a rectangle lie, as seen from the slices' centres.
-
-    Attributes
-    ----------
-    x, y, r : ndarray of float32, shape ``(Z, h, w)``
-        Pixels from the centre to the right, downwards, and the distance.
-    """
-
-    def __init__(self, first: np.ndarray, last: np.ndarray, centres: np.ndarray) -> None:
-        rows, columns = (np.arange(a, b, dtype=np.float32) for a, b in zip(first, last))
-        y, x = centres.T.astype(np.float32)[..., None]
-        y, x = (rows - y)[:, :, None], (columns - x)[:, None, :]
-        self.y, self.x, self.r = *np.broadcast_arrays(y, x), np.hypot(x, y)
-        angle = np.arctan2(-y, x) * np.float32(ANGLES / (2 * np.pi))
-        at = np.rint(angle).astype(np.int32) % ANGLES
-        self._index = at + ANGLES * np.arange(len(at), dtype=np.int32)[:, None, None]
-
-    def spread(self, contour: np.ndarray) -> np.ndarray:
-        """Return the value at every pixel of functions ``(Z, ANGLES)`` of the angle."""
-        return contour.astype(np.float32).ravel().take(self._index)
-
-
 def _paint_wall(
     rng: np.random.Generator,
     ranges: Ranges,
     codes: np.ndarray,
-    place: _Polar,
+    place: Polar,
     outer: np.ndarray,
     wall: np.ndarray,
-    infarcts: list[_Infarct],
+    infarcts: list[Infarct],
     pixel: float,
 ) -> None:
     """Paint cavity, wall and what has become of it."""
@@ -152,37 +128,10 @@ def _taper(heights: np.ndarray, bluntness: float) -> np.ndarray:
     return (1 - (1 - np.clip(heights, 0, 1)) ** 2.4 * (1 - bluntness)) ** 0.8
 
 
-def _wander(
-    rng: np.random.Generator, heights: np.ndarray, count: int, deviation: float
-) -> np.ndarray:
-    """Return random walks along the ventricle, ``(slices, count)``: 1 / 8 of it is a step."""
-    steps = np.sqrt(8 * np.abs(np.diff(heights, prepend=heights[:1])))
-    return np.cumsum(rng.normal(0, deviation, (len(heights), count)) * steps[:, None], 0)
-
-
-def _harmonics(
-    rng: np.random.Generator,
-    orders: range,
-    deviation: float,
-    heights: np.ndarray,
-    twist: float = 0.3,
-) -> np.ndarray:
-    """Return random smooth functions of the angle, ``(slices, ANGLES)``, of this deviation.
-
-    Their phases, in radians, wander along the ventricle.
-    """
-    amplitude = rng.normal(0, 1, len(orders)) / np.array(orders) ** 0.7
-    phase = rng.uniform(0, 2 * np.pi, len(orders))
-    phase = phase + _wander(rng, heights, len(orders), twist)
-    waves = amplitude[:, None] * np.cos(np.array(orders)[:, None] * TURN + phase[..., None])
-    total = waves.sum(1)
-    return total * deviation / max(float(total.std()), 1e-6)
-
-
 def _outline(rng: np.random.Generator, ranges: Ranges, heights: np.ndarray) -> np.ndarray:
     """Return the epicardium's radius over its mean at every angle."""
-    oval = _harmonics(rng, range(2, 3), ranges.draw(rng, "oval"), heights, 0.1)
-    bumps = _harmonics(rng, range(3, 8), ranges.draw(rng, "outline_bumps"), heights, 0.2)
+    oval = harmonics(rng, range(2, 3), ranges.draw(rng, "oval"), heights, 0.1)
+    bumps = harmonics(rng, range(3, 8), ranges.draw(rng, "outline_bumps"), heights, 0.2)
     return 1 + oval + bumps
 
 
@@ -191,14 +140,14 @@ def _wall(
     ranges: Ranges,
     heights: np.ndarray,
     outer: np.ndarray,
-    infarcts: list[_Infarct],
+    infarcts: list[Infarct],
     rv_angle: float,
 ) -> np.ndarray:
     """Return the wall's thickness in pixels, ``(slices, ANGLES)``."""
     share = ranges.draw(rng, "wall")
     apical = np.clip(1 - heights / 0.35, 0, 1) ** 2
     share = share + (ranges.draw(rng, "wall_at_apex") - share) * apical
-    uneven = _harmonics(rng, range(1, 6), ranges.draw(rng, "wall_variation"), heights)
+    uneven = harmonics(rng, range(1, 6), ranges.draw(rng, "wall_variation"), heights)
     wall = outer * np.clip(share[:, None] * (1 + uneven), 0.06, 0.98)
     for infarct in infarcts:
         wall = wall * (1 + (infarct.thickness - 1) * infarct.extent)
@@ -211,98 +160,11 @@ def _wall(
     return wall
 
 
-@dataclass(frozen=True)
-class _Infarct:
-    """One scar with its edema and its core; arrays ``(slices, ANGLES)`` hold depths or 0 to 1."""
-
-    extent: np.ndarray
-    start: np.ndarray
-    scar: np.ndarray
-    edema: np.ndarray
-    core: tuple[np.ndarray, np.ndarray]
-    thickness: float
-    ragged: float
-
-    def paint(
-        self, codes: np.ndarray, depth: np.ndarray, place: _Polar, roughness: np.ndarray
-    ) -> None:
-        rough = depth + np.float32(self.ragged) * roughness
-        # A second infarct neither heals nor swells what the first one has killed.
-        codes[(codes == HEALTHY) & (rough < place.spread(self.edema))] = EDEMA
-        dead = (codes > BLOOD) & (codes != NO_REFLOW) & (rough < place.spread(self.scar))
-        dead &= rough > place.spread(self.start)
-        codes[dead] = SCAR
-        first, last = self.core
-        dead &= (depth > place.spread(first)) & (rough < place.spread(last))
-        codes[dead] = NO_REFLOW
-
-
-def _infarcts(rng: np.random.Generator, ranges: Ranges, heights: np.ndarray) -> list[_Infarct]:
-    """Return no infarct, one or two."""
-    if ranges.chance(rng, "no_infarct"):
-        return []
-    acute = not ranges.chance(rng, "old_infarct")
-    first = _infarct(rng, ranges, heights, acute)
-    if ranges.chance(rng, "second_infarct"):
-        return [first, _infarct(rng, ranges, heights, acute, smaller=0.6)]
-    return [first]
-
-
-def _infarct(
-    rng: np.random.Generator,
-    ranges: Ranges,
-    heights: np.ndarray,
-    acute: bool,
-    smaller: float = 1.0,
-) -> _Infarct:
-    middle = rng.uniform(0, 2 * np.pi)
-    drift = rng.normal(0, 0.5) * (heights - heights.mean())
-    turn = (TURN - middle - drift[:, None] + np.pi) % (2 * np.pi) - np.pi
-    turn = turn + 0.15 * _harmonics(rng, range(3, 9), 1.0, heights)
-    # Along the ventricle the infarct has a middle, too, and an end where the stack may go on.
-    reach = ranges.draw(rng, "infarct_length")
-    off = (heights - rng.uniform(0.1, 0.9)) / reach
-    level = np.clip(1 - np.abs(off) ** 3, 0, 1)[:, None] ** 0.5
-    half = smaller * np.radians(ranges.draw(rng, "infarct_degrees")) / 2
-
-    def profile(widening: float, power: float) -> np.ndarray:
-        wide = np.maximum(half * level + widening, 1e-3)
-        shape = np.clip(1 - np.abs(turn / wide) ** ranges.draw(rng, "infarct_flatness"), 0, 1)
-        return np.where(level > 0, shape**power, 0)
-
-    extent = profile(0.0, ranges.draw(rng, "infarct_falloff"))
-    transmurality = ranges.draw(rng, "transmurality")
-    scar = np.where(extent > 0, transmurality * extent * (0.6 + 0.4 * level), -9)
-    start = np.full(extent.shape, -9.0)
-    if not ranges.chance(rng, "from_endocardium"):
-        start = np.full(extent.shape, ranges.draw(rng, "midwall_start"))
-        width = ranges.draw(rng, "midwall_width") * extent
-        scar = np.where(extent > 0, np.minimum(start + width, 1.3), -9)
-    scar = np.where(scar > 0.93, 9.0, scar)
-
-    edema = np.full(extent.shape, -9.0)
-    if acute:
-        spread = profile(np.radians(ranges.draw(rng, "edema_margin_degrees")), 0.6)
-        deep = transmurality + ranges.draw(rng, "edema_margin_depth")
-        whole = ranges.chance(rng, "edema_transmural")
-        edema = np.where(spread > (0.1 if whole else 0.0), 9.0 if whole else deep * spread, -9)
-        edema = np.where(edema > 0.95, 9.0, edema)
-    core = (np.full(extent.shape, 9.0), np.full(extent.shape, -9.0))
-    if acute and ranges.chance(rng, "no_reflow"):
-        size = ranges.draw(rng, "no_reflow_size")
-        inner = np.clip((extent - (1 - size)) / size, 0, 1) ** 0.5
-        begin = ranges.draw(rng, "no_reflow_start")
-        deep = begin + (min(transmurality, 1) - begin) * size * inner
-        core = np.full(extent.shape, begin), np.where(inner > 0, deep, -9)
-    thickness = ranges.draw(rng, "thickness_in_infarct" if acute else "thickness_in_old_infarct")
-    return _Infarct(extent, start, scar, edema, core, thickness, ranges.draw(rng, "ragged"))
-
-
 def _paint_muscles(
     rng: np.random.Generator,
     ranges: Ranges,
     codes: np.ndarray,
-    place: _Polar,
+    place: Polar,
     inner: np.ndarray,
     heights: np.ndarray,
     rv_angle: float,
@@ -310,7 +172,7 @@ def _paint_muscles(
     """Paint papillary muscles and trabeculae into the cavity."""
     blood = codes == BLOOD
     height = ranges.draw(rng, "trabeculae_height")
-    ridges = _harmonics(rng, range(9, 27), 1.0, heights, 1.0)
+    ridges = harmonics(rng, range(9, 27), 1.0, heights, 1.0)
     ridges = np.clip(ridges - ranges.draw(rng, "trabeculae_threshold"), 0, 2) * height
     codes[blood & (place.r > place.spread(inner * (1 - ridges)))] = PAPILLARY
     low, high = ranges.draw(rng, "papillary_bottom"), ranges.draw(rng, "papillary_top")

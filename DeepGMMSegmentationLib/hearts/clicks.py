@@ -8,8 +8,9 @@ from torch import Tensor
 
 from ..anatomy.view import BACKGROUND, BLOOD, ROLES, RV, WALL, Views, inputs, look
 from .acquisition import Protocol, acquire, draw_protocol
-from .anatomy import BLOOD as LV_BLOOD
-from .anatomy import EDEMA, HEALTHY, NO_REFLOW, PAPILLARY, SCAR, draw_ventricle
+from .anatomy import draw_ventricle
+from .codes import BLOOD as LV_BLOOD
+from .codes import EDEMA, HEALTHY, NO_REFLOW, PAPILLARY, SCAR
 from .ranges import Ranges
 from .surroundings import RV_BLOOD, draw_surroundings, replace_ventricle
 

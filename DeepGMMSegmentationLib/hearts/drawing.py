@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from .acquisition import ROLES, acquire, draw_protocol
-from .anatomy import ANGLES, TURN, Ventricle, draw_ventricle
+from .anatomy import Ventricle, draw_ventricle
+from .contours import ANGLES, TURN
 from .ranges import Ranges
 from .surroundings import draw_surroundings
 

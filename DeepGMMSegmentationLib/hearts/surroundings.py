@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .anatomy import ANGLES, TURN, Ventricle
+from .anatomy import Ventricle
+from .contours import ANGLES, TURN
 from .fields import smooth_field
 from .ranges import Ranges
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from DeepGMMSegmentationLib.hearts.acquisition import CODES, ROLES, acquire, draw_protocol
-from DeepGMMSegmentationLib.hearts.anatomy import BLOOD, EDEMA, HEALTHY, NO_REFLOW, PAPILLARY, SCAR
+from DeepGMMSegmentationLib.hearts.codes import BLOOD, EDEMA, HEALTHY, NO_REFLOW, PAPILLARY, SCAR
 from DeepGMMSegmentationLib.hearts.drawing import draw
 from DeepGMMSegmentationLib.hearts.ranges import Ranges
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from DeepGMMSegmentationLib.errors import InvalidInput
-from DeepGMMSegmentationLib.hearts.anatomy import (
+from DeepGMMSegmentationLib.hearts.anatomy import draw_ventricle
+from DeepGMMSegmentationLib.hearts.codes import (
     BACKGROUND,
     BLOOD,
     EDEMA,
     HEALTHY,
     NO_REFLOW,
     SCAR,
-    draw_ventricle,
 )
 from DeepGMMSegmentationLib.hearts.ranges import SHIPPED, Ranges
 
