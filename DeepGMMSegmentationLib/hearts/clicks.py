@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from ..anatomy.view import BACKGROUND, BLOOD, ROLES, RV, WALL, Views, inputs, look
@@ -57,7 +58,8 @@ def draw_clicks(
             radii[b] *= np.exp(rng.normal(0, ranges.draw(rng, "click_jitter")))
             continue
         blood = CLASS_OF_CODE[codes] == BLOOD
-        pixels = np.argwhere(~inside if kind == "off" else blood if blood.any() else inside)
+        beside = ndimage.distance_transform_edt(~inside) > 0.3 * radii[b]
+        pixels = np.argwhere(beside if kind == "off" else blood if blood.any() else inside)
         centres[b] = pixels[rng.integers(len(pixels))] + rng.uniform(-0.5, 0.5, 2)
         radii[b] *= np.exp(rng.uniform(*np.log(ranges.values["click_scale"])))
     turns = rng.uniform(0, 2 * np.pi, len(radii))
@@ -134,7 +136,7 @@ def draw_slices(
 
 
 def draw_lesson(
-    rng: np.random.Generator, ranges: Ranges, count: int, device: torch.device
+    rng: np.random.Generator, ranges: Ranges, slices: int, looks: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Draw what the region network sees of slices, and what it should answer.
 
@@ -142,8 +144,8 @@ def draw_lesson(
     ----------
     rng : Generator
     ranges : Ranges
-    count : int
-        B.
+    slices, looks : int
+        How many slices are drawn, and how often each is imaged and looked at: B is their product.
     device : torch.device
 
     Returns
@@ -153,7 +155,10 @@ def draw_lesson(
     truth : Tensor, shape ``(B, CLASSES, SIDE, SIDE)``
         Part of the pixel that is of a class. From beside the ventricle none is to be seen.
     """
-    codes, ventricles, pixels, styles = draw_slices(rng, ranges, count)
+    painted, ventricles, pixels, styles = draw_slices(rng, ranges, slices)
+    codes, ventricles, pixels = (np.repeat(a, looks, axis=0) for a in (painted, ventricles, pixels))
+    styles = [style for style in styles for _ in range(looks)]
+    count = len(codes)
     views, hits = draw_clicks(rng, ventricles, ranges)
     lit, inside = draw_fields(rng, ventricles, ranges)
 
@@ -163,9 +168,8 @@ def draw_lesson(
     roles = np.searchsorted(np.cumsum(shares), rng.random(count), side="right")
     rows = np.arange(count)
     chosen = Protocol(**{name: v[rows, roles][:, None] for name, v in vars(protocol).items()})
-    painted = torch.from_numpy(codes).to(device)
     jitter = float(ranges.draw(rng, "mean_jitter"))
-    images = acquire(painted, chosen, pixels, jitter, generator)
+    images = acquire(torch.from_numpy(codes).to(device), chosen, pixels, jitter, generator)
 
     classes = torch.from_numpy(CLASS_OF_CODE[codes]).to(device)
     missed = torch.from_numpy(~hits).to(device)[:, None, None, None]

@@ -9,6 +9,7 @@ such a mixture holds for images that it never saw (Billot et al., SynthSeg, Med 
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from .anatomy import Ventricle
 from .contours import ANGLES, TURN
@@ -80,22 +81,19 @@ def replace_ventricle(
     """
     plane = _Plane(ventricle)
     own = ventricle.codes > 0
-    shape, count = codes.shape, len(codes)
-    other = codes.copy()
-    other[own] = 0
-    filling = rng.choice(ELSEWHERE, size=(count, 1, 1))
-    wobble = 0.25 * smooth_field(rng, shape, 5)
-    wall = rng.uniform(-0.1, 0.1, (count, 1, 1))  # of the radius; below 0 there is none
-    size = rng.uniform(0.5, 1.1, (count, 1, 1))
-    depth = 1 - plane.r / plane.outer / size + wobble
-    atrium = np.where(depth > wall, VESSEL, MUSCLE)
-    atrium = np.where(depth > 0, atrium, filling)
-    # The heart's neighbours may also close ranks: two random tissues with a smooth border.
-    halves = np.where(wobble + plane.along / plane.outer > 0, filling, rng.choice(ELSEWHERE))
-    kind = rng.random((count, 1, 1))
-    inside = np.select([kind < 0.5, kind < 0.75], [atrium, halves], default=filling)
-    other[own] = inside[own]
-    return other.astype(np.uint8)
+    count = len(codes)
+    wobble = 0.25 * smooth_field(rng, codes.shape, 5)
+    size = rng.uniform(0.4, 1.0, (count, 1, 1)) * plane.outer
+    wall = rng.uniform(-0.05, 0.06, (count, 1, 1))  # of the radius; below 0 there is none
+    depth = 1 - plane.r / size + wobble
+    # What is around closes ranks about the atrium, or takes all the place.
+    nearest = ndimage.distance_transform_edt(own, (1e3, 1, 1), False, True)
+    other = codes[tuple(nearest)]
+    other[own & (depth > 0)] = MUSCLE
+    other[own & (depth > wall)] = VESSEL
+    absent = rng.random((count, 1, 1)) < 0.5
+    filled = np.where(wobble > 0.15, rng.choice(ELSEWHERE), codes[tuple(nearest)])
+    return np.where(own & absent, filled, other).astype(np.uint8)
 
 
 class _Plane:

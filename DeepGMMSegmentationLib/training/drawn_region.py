@@ -25,8 +25,8 @@ class RegionTask:
     ranges : Ranges
     filters, depth : int
         Of the network.
-    slices : int
-        Drawn for a batch.
+    slices, looks : int
+        Drawn for a batch, and how often each is imaged and looked at.
     overlap : float
         Weight of the soft Dice losses beside the cross-entropy.
     """
@@ -39,15 +39,17 @@ class RegionTask:
         *,
         filters: int = 12,
         depth: int = 3,
-        slices: int = 16,
+        slices: int = 6,
+        looks: int = 3,
         overlap: float = 0.5,
     ) -> None:
-        self.ranges, self.slices, self.overlap = ranges, slices, overlap
-        self.filters, self.depth = filters, depth
+        self.ranges, self.slices, self.looks = ranges, slices, looks
+        self.filters, self.depth, self.overlap = filters, depth, overlap
         self.record: dict[str, Any] = {
             "filters": filters,
             "depth": depth,
             "slices": slices,
+            "looks": looks,
             "overlap": overlap,
             "view": [SIDE, SPAN],
             "drawn": [SIZE, LEVELS],
@@ -62,7 +64,7 @@ class RegionTask:
     def batch(self, seed: int, index: int, device: str) -> tuple[Tensor, ...]:
         """Return what the network sees, and the truth."""
         rng = np.random.default_rng((seed, index))
-        return draw_lesson(rng, self.ranges, self.slices, torch.device(device))
+        return draw_lesson(rng, self.ranges, self.slices, self.looks, torch.device(device))
 
     def loss(self, network: nn.Module, seen: Tensor, truth: Tensor) -> Tensor:
         """Return cross-entropy and, by its weight, 1 minus the soft Dice of every part."""

@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 def lesson(seed=0, count=12, **changes):
     ranges = Ranges.load().changed(**changes)
-    return draw_lesson(np.random.default_rng(seed), ranges, count, CPU)
+    return draw_lesson(np.random.default_rng(seed), ranges, count, 1, CPU)
 
 
 def test_a_lesson_is_finite_and_its_truth_sums_to_one():
