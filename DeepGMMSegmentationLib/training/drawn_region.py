@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from pathlib import Path
+from typing import Any, Callable, Optional
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .. import __version__, processes
 from ..anatomy.unet import DrawnUNet
 from ..anatomy.view import BLOOD, CHANNELS, CLASSES, RV, SIDE, SPAN, WALL
+from ..anatomy.weights import save
 from ..hearts.clicks import LEVELS, SIZE, draw_lesson
 from ..hearts.ranges import Ranges
+from .drawn import DrawnTraining, train_drawn
 
 PARTS = (BLOOD, WALL), (BLOOD,), (RV,)  # whose overlap counts: the ventricle first
 SMOOTH = 20.0  # pixels added to overlaps, so that an empty part costs little
@@ -79,3 +84,45 @@ class RegionTask:
         a, b = (p[:, list(part)].sum(dim=1).flatten(1) for p in (probable, truth))
         sizes = a.square().sum(dim=1) + b.square().sum(dim=1)
         return (2 * (a * b).sum(dim=1) + SMOOTH) / (sizes + SMOOTH)
+
+
+def train_region(
+    path: Path,
+    training: Optional[DrawnTraining] = None,
+    *,
+    ranges: Optional[Ranges] = None,
+    device: str = "auto",
+    progress: Optional[Callable[[int, float], None]] = None,
+) -> None:
+    """Train a region network and write its file.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file. Beside it a checkpoint is kept until all is done: the same call goes on from
+        there.
+    training : DrawnTraining, optional
+    ranges : Ranges, optional
+        The shipped ones when left out.
+    device : str
+        "auto" is CUDA where there is one.
+    progress : callable, optional
+        Called after every step with the steps done and the loss.
+    """
+    training = DrawnTraining() if training is None else training
+    task = RegionTask(Ranges.load() if ranges is None else ranges)
+    checkpoint = path.with_name(f"{path.name}.checkpoint")
+    weights = train_drawn(
+        task, training, device=device, checkpoint_file=checkpoint, progress=progress
+    )
+    if processes.rank() > 0:
+        return
+    record = {
+        "filters": task.filters,
+        "depth": task.depth,
+        "training": dataclasses.asdict(training),
+        "task": task.record,
+        "versions": {"DeepGMMSegmentation": __version__, "torch": torch.__version__},
+    }
+    save(path, [weights], record)
+    checkpoint.unlink(missing_ok=True)
