@@ -98,6 +98,7 @@ def train_drawn(
     task: Task,
     training: DrawnTraining,
     *,
+    start: Optional[dict[str, Tensor]] = None,
     device: str = "auto",
     checkpoint_file: Optional[Path] = None,
     progress: Optional[Callable[[int, float], None]] = None,
@@ -110,6 +111,8 @@ def train_drawn(
     ----------
     task : Task
     training : DrawnTraining
+    start : dict of str to Tensor, optional
+        The first weights; random ones when left out.
     device : str
         "auto" is CUDA where there is one.
     checkpoint_file : Path, optional
@@ -132,12 +135,14 @@ def train_drawn(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         network = task.network().to(where)
+    if start is not None:
+        network.load_state_dict(start)
     mean = {name: value.detach().clone() for name, value in network.state_dict().items()}
     shared = processes.shared(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), training.rate, weight_decay=training.weight_decay
     )
-    identity = _identity(task, training)
+    identity = _identity(task, training, start)
     done = 0
     state = None
     if checkpoint_file is not None and processes.rank() == 0 and checkpoint_file.exists():
@@ -188,8 +193,13 @@ def _follow(mean: dict[str, Tensor], network: nn.Module, kept: float) -> None:
         mean[name].lerp_(value, 1 - kept)
 
 
-def _identity(task: Task, training: DrawnTraining) -> str:
+def _identity(
+    task: Task, training: DrawnTraining, start: Optional[dict[str, Tensor]]
+) -> str:
     """Return a text that is the same for a training of the same task with the same choices."""
     record = [task.name, task.record, asdict(training), processes.count()]
     text = json.dumps([*record, __version__, torch.__version__])
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(start or {}):
+        digest.update(start[name].cpu().numpy().tobytes())
+    return digest.hexdigest()

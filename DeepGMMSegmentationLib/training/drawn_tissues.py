@@ -50,7 +50,7 @@ class TissueTask:
         hearts: int = 12,
         slices: int = 2,
         outside: float = 0.3,
-        overlap: float = 0.3,
+        overlap: float = 0.6,
     ) -> None:
         self.ranges = ranges
         self.filters, self.depth = filters, depth
