@@ -8,7 +8,8 @@ from typing import Optional
 import SimpleITK as sitk
 
 from ..io.cohort import CaseFiles, read_named_labels
-from ..io.images import PathLike, read_images, read_roi
+from ..io.images import read_images, read_roi
+from ..io.writing import PathLike
 from ..report.result_folder import Wanted, write
 from ..result import ProgressCallback, Result
 from ..segmentation import segment

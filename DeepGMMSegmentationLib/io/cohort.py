@@ -15,8 +15,9 @@ import SimpleITK as sitk
 from ..case import Case
 from ..errors import InvalidInput
 from ..tissues import usual_name
-from .images import PathLike, read_images, read_labels, read_roi, segments
+from .images import read_images, read_labels, read_roi, segments
 from .sequences import stem
+from .writing import PathLike
 
 # Columns that are no sequence; every other column is one and its header is its role.
 COLUMNS = ("case", "roi", "truth", "segment")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..errors import InvalidInput
-from .images import PathLike
+from .writing import PathLike
 
 
 def check_folder(folder: PathLike, patterns: Sequence[str], force: bool = False) -> None:

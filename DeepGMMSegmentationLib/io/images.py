@@ -7,15 +7,14 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Union
+from typing import Optional
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InvalidInput
 from .nifti import read_nifti
-
-PathLike = Union[str, Path]
+from .writing import PathLike
 
 # Two grids are the same where no voxel lies further apart than this part of the smallest voxel
 # side: far below what is seen, far above what rounding in file headers does.

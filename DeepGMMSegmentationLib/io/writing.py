@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Union
 
 from ..errors import InvalidInput
+
+PathLike = Union[str, Path]
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -15,7 +15,8 @@ import SimpleITK as sitk
 from ..cardiac.measures import measure
 from ..errors import InvalidInput
 from ..io.folders import whole_folder
-from ..io.images import PathLike, write_image
+from ..io.images import write_image
+from ..io.writing import PathLike
 from ..result import Result, to_json_values
 from ..tissues import tissue
 from .html import html

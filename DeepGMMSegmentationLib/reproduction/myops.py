@@ -15,7 +15,8 @@ import SimpleITK as sitk
 from ..case import Case
 from ..errors import InvalidInput
 from ..hearts.sample import heart
-from ..io.images import PathLike, read_images, read_labels, write_image
+from ..io.images import read_images, read_labels, write_image
+from ..io.writing import PathLike
 
 SUFFIXES = {"LGE": "DE", "T2": "T2", "bSSFP": "C0"}
 VALUES = {"blood pool": 500, "healthy myocardium": 200, "edema": 1220, "scar": 2221}

@@ -14,8 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import InvalidInput
-from ..io.images import PathLike
-from ..io.writing import write_bytes
+from ..io.writing import PathLike, write_bytes
 from ..mixture.unet import AtPixel, UNet, unet_for
 from ..settings import Settings
 

@@ -1,0 +1,139 @@
+"""The shipped tissue network: what it says of any image, and what it does not claim to know."""
+
+import numpy as np
+import pytest
+import torch
+
+from DeepGMMSegmentationLib.anatomy import tissues
+from DeepGMMSegmentationLib.anatomy.tissues import ROLES, TISSUES, predict, tissue_probabilities
+from DeepGMMSegmentationLib.anatomy.weights import load, save
+from DeepGMMSegmentationLib.errors import InvalidInput
+from DeepGMMSegmentationLib.hearts.sample import heart
+from DeepGMMSegmentationLib.mixture.matching import dice
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return heart(1003, slices=8)
+
+
+@pytest.fixture(scope="module")
+def answer(drawn):
+    return tissue_probabilities(drawn.images, drawn.roi, drawn.spacing, drawn.roles)
+
+
+def blood_dice(probabilities, drawn):
+    labels = (probabilities.argmax(0) + 1) * drawn.roi
+    return dice(labels, drawn.labels, 4)[0]
+
+
+def test_sums_to_1_in_the_region_and_is_0_outside(drawn, answer):
+    assert answer.shape == (len(TISSUES), *drawn.roi.shape)
+    assert answer.dtype == np.float32
+    np.testing.assert_allclose(answer.sum(0)[drawn.roi], 1, atol=1e-4)
+    assert not answer[:, ~drawn.roi].any()
+
+
+@pytest.mark.parametrize("roles", [("LGE",), ("bSSFP",), ("T2", "LGE"), ("bSSFP", "T2", "LGE")])
+def test_finds_the_blood_with_any_sequences_in_any_order(drawn, roles):
+    use = [drawn.roles.index(role) for role in roles]
+    found = tissue_probabilities(drawn.images[use], drawn.roi, drawn.spacing, roles)
+    assert blood_dice(found, drawn) > 0.85
+
+
+def test_finds_the_scar(drawn, answer):
+    scar = answer[3] + answer[4]
+    assert scar[drawn.labels == 4].mean() > 3 * scar[drawn.labels == 2].mean()
+
+
+def test_brightness_and_unknown_sequences_change_nothing(drawn, answer):
+    other = np.concatenate([drawn.images * 0.01 + 5, drawn.images[:1] ** 2])
+    again = tissue_probabilities(other, drawn.roi, drawn.spacing, (*drawn.roles, "T1"))
+    np.testing.assert_allclose(again, answer, atol=2e-3)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_turned_heart_has_the_same_tissues(drawn, answer, turn):
+    images = np.rot90(drawn.images, turn, (2, 3))
+    roi = np.rot90(drawn.roi, turn, (1, 2))
+    turned = tissue_probabilities(images, roi, drawn.spacing, drawn.roles)
+    back = np.rot90(turned, -turn, (2, 3))
+    assert np.abs(back - answer)[:, drawn.roi].mean() < 0.05
+
+
+def test_anisotropic_and_coarse_pixels(drawn, answer):
+    images, roi = drawn.images[:, :, :, ::2], drawn.roi[:, :, ::2]
+    z, y, x = drawn.spacing
+    coarse = tissue_probabilities(images, roi, (z, y, 2 * x), drawn.roles)
+    same = coarse.argmax(0)[roi] == answer[:, :, :, ::2].argmax(0)[roi]
+    assert same.mean() > 0.85
+
+
+def test_a_sequence_missing_in_a_slice_is_not_looked_at_there(drawn):
+    images = drawn.images.copy()
+    images[1, 2] = np.nan
+    images[2, 2] = 7.0
+    mixed = tissue_probabilities(images, drawn.roi, drawn.spacing, drawn.roles)
+    alone = tissue_probabilities(drawn.images[:1], drawn.roi, drawn.spacing, ("LGE",))
+    np.testing.assert_allclose(mixed[:, 2], alone[:, 2], atol=2e-3)
+    assert np.isfinite(mixed).all()
+
+
+def test_a_slice_with_nothing_in_it_is_undecided(drawn):
+    images = drawn.images[:1].copy()
+    images[0, 3] = np.nan
+    found = tissue_probabilities(images, drawn.roi, drawn.spacing, ("LGE",))
+    inside = drawn.roi[3]
+    np.testing.assert_allclose(found[:, 3][:, inside], 1 / len(TISSUES), atol=1e-5)
+
+
+def test_one_slice_alone_is_as_in_its_stack(drawn, answer):
+    one = np.s_[4:5]
+    alone = tissue_probabilities(drawn.images[:, one], drawn.roi[one], drawn.spacing, drawn.roles)
+    np.testing.assert_allclose(alone[:, 0], answer[:, 4], atol=2e-3)
+
+
+def test_refuses_what_it_cannot_know(drawn):
+    with pytest.raises(InvalidInput, match="LGE, T2, bSSFP"):
+        tissue_probabilities(drawn.images[:1], drawn.roi, drawn.spacing, ("T1",))
+    with pytest.raises(InvalidInput, match="empty"):
+        tissue_probabilities(drawn.images, drawn.roi & False, drawn.spacing, drawn.roles)
+
+
+def test_the_shipped_file_is_small_and_whole():
+    assert tissues.SHIPPED.stat().st_size < 4e6
+    members, record = tissues.shipped()
+    assert {"temperature", "evidence", "shifts"} <= set(record)
+    assert sum(p.numel() for p in members[0].parameters()) < 3e5
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    path = tmp_path / "network.safetensors"
+    save(path, [{"a": torch.ones(3)}], {"filters": 1})
+    weights, record = load(path)
+    assert record == {"filters": 1}
+    assert torch.equal(weights[0]["a"], torch.ones(3))
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(InvalidInput, match="damaged"):
+        load(path)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        load(tmp_path / "none.safetensors")
+
+
+def test_views_and_members_are_averaged_in_their_own_orientation():
+    class Upper(torch.nn.Module):
+        def forward(self, seen):
+            bright = 20 * seen[:, :1]
+            return torch.cat([bright, -bright], dim=1)
+
+    seen = torch.zeros(1, 1, 8, 8)
+    seen[0, 0, :2, :3] = 1
+    seen[0, 0, 4:] = -1
+    single = predict([Upper()], seen, views=((0, False),))
+    several = predict([Upper(), Upper()], seen)
+    torch.testing.assert_close(single, several)
+    assert len(ROLES) == 3
