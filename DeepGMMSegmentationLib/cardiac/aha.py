@@ -14,7 +14,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InvalidInput
-from .chords import Chords, Ventricle, chords, ventricle
+from .chords import Chords, Ventricle, measure_chords, outline_ventricle
 from .infarct import INFARCT
 from .sizes import WALL, mask
 
@@ -81,7 +81,7 @@ class Aha:
     notes: tuple[str, ...]
 
 
-def aha(
+def measure_segments(
     labels: np.ndarray,
     tissues: Sequence[str],
     spacing: Sequence[float],
@@ -124,10 +124,10 @@ def aha(
     wall = mask(labels, tissues, WALL)
     if not wall.any():
         raise InvalidInput("No wall tissue is labelled, so there are no AHA segments.")
-    outline = ventricle(labels, tissues, spacing)
+    outline = outline_ventricle(labels, tissues, spacing)
     apex_first, notes = _orientation(outline, spacing)
     rings = _rings(outline, apex_first)
-    lines = chords(labels, tissues, spacing, outline)
+    lines = measure_chords(labels, tissues, spacing, outline)
 
     z, y, x = np.nonzero(wall)
     offset = np.stack([y, x], axis=1) * np.asarray(spacing[1:]) - outline.centers[z]

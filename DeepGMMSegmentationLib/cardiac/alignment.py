@@ -12,7 +12,7 @@ REACH = 5  # pixels searched each way
 SURROUNDINGS = 20.0  # mm around the region, in plane, whose borders help to align
 
 
-def best_shift(
+def estimate_shift(
     fixed: np.ndarray, moving: np.ndarray, roi: np.ndarray, spacing: Sequence[float]
 ) -> tuple[int, int]:
     """Return the in-plane shift of `moving`, the same in all slices, that fits `fixed` best.

@@ -64,7 +64,9 @@ class Chords:
     subendocardial: np.ndarray
 
 
-def ventricle(labels: np.ndarray, tissues: Sequence[str], spacing: Sequence[float]) -> Ventricle:
+def outline_ventricle(
+    labels: np.ndarray, tissues: Sequence[str], spacing: Sequence[float]
+) -> Ventricle:
     """Find the epicardium, the endocardium and the centers of a short-axis stack.
 
     Parameters
@@ -95,7 +97,7 @@ def ventricle(labels: np.ndarray, tissues: Sequence[str], spacing: Sequence[floa
     return Ventricle(inside, cavity, centers)
 
 
-def chords(
+def measure_chords(
     labels: np.ndarray, tissues: Sequence[str], spacing: Sequence[float], outline: Ventricle
 ) -> Chords:
     """Measure the wall along radial chords about the center of each slice.
@@ -108,9 +110,9 @@ def chords(
     Parameters
     ----------
     labels, tissues, spacing
-        As in `ventricle`.
+        As in `outline_ventricle`.
     outline : Ventricle
-        What `ventricle` found in them.
+        The outline of these labels, from `outline_ventricle`.
     """
     infarct = mask(labels, tissues, INFARCT)
     angles = (np.arange(CHORDS) + 0.5) * 2 * np.pi / CHORDS
@@ -119,7 +121,7 @@ def chords(
     rays = radii * np.stack([np.sin(angles), np.cos(angles)])[:, :, None]  # (y, x) in mm
     pixel = np.reshape(spacing[1:], (2, 1, 1))
     place = np.arange(radii.size)
-    found = []
+    per_slice = []
     for z in np.flatnonzero(outline.cavity.any(axis=(1, 2))):
         points = (outline.centers[z][:, None, None] + rays) / pixel
         inside, cavity, lost = (
@@ -135,7 +137,7 @@ def chords(
         # Interpolated areas fade at the contours; the wall's fades with them and evens it out.
         depth = (lost * in_wall).sum(axis=1)[meets]
         depth /= ((inside - cavity) * in_wall).sum(axis=1)[meets]
-        found.append(
+        per_slice.append(
             (
                 np.full(meets.sum(), z),
                 angles[meets],
@@ -144,9 +146,9 @@ def chords(
                 (scarred & inner).any(axis=1)[meets],
             )
         )
-    if not found:
+    if not per_slice:
         return Chords(*[np.zeros(0, kind) for kind in (int, float, float, float, bool)])
-    return Chords(*[np.concatenate(parts) for parts in zip(*found)])
+    return Chords(*[np.concatenate(parts) for parts in zip(*per_slice)])
 
 
 def _largest(area: np.ndarray) -> np.ndarray:

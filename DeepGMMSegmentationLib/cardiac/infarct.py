@@ -8,7 +8,7 @@ from typing import Optional
 
 import numpy as np
 
-from .sizes import DENSITY, WALL, TissueSize, sizes
+from .sizes import DENSITY, WALL, TissueSize, measure_sizes
 
 INFARCT = ("scar", "no-reflow")
 AREA_AT_RISK = ("edema", *INFARCT)
@@ -42,22 +42,22 @@ class Infarct:
     salvage_index: Optional[float]
 
 
-def infarct(
+def measure_infarct(
     labels: np.ndarray, tissues: Sequence[str], spacing: Sequence[float], density: float = DENSITY
 ) -> Infarct:
-    """Return the sizes of the whole heart; parameters and errors as in `measures.sizes`."""
-    return _infarct(sizes(labels, tissues, spacing, density), None)
+    """Return the sizes of the whole heart; parameters and errors as in `measure_sizes`."""
+    return _infarct(measure_sizes(labels, tissues, spacing, density), None)
 
 
-def infarct_per_slice(
+def measure_infarct_per_slice(
     labels: np.ndarray, tissues: Sequence[str], spacing: Sequence[float], density: float = DENSITY
 ) -> list[Infarct]:
-    """Return the sizes of every labelled slice; parameters and errors as in `measures.sizes`.
+    """Return the sizes of every labelled slice; parameters and errors as in `measure_sizes`.
 
     Percentages are of the slice's own myocardium and region.
     """
     return [
-        _infarct(sizes(labels[z : z + 1], tissues, spacing, density), z)
+        _infarct(measure_sizes(labels[z : z + 1], tissues, spacing, density), z)
         for z in range(len(labels))
         if labels[z].any()
     ]

@@ -12,12 +12,12 @@ import SimpleITK as sitk
 
 from ..errors import InvalidInput
 from ..result import Result
-from .aha import Aha, aha, insertion_index
-from .infarct import INFARCT, Infarct, infarct, infarct_per_slice
-from .quality import warnings
-from .sizes import WALL, TissueSize, mask, sizes
-from .thresholds import Yardstick, yardsticks
-from .uncertainty import Volume, entropy, volume
+from .aha import Aha, insertion_index, measure_segments
+from .infarct import INFARCT, Infarct, measure_infarct, measure_infarct_per_slice
+from .quality import find_warnings
+from .sizes import WALL, TissueSize, mask, measure_sizes
+from .thresholds import Yardstick, measure_yardsticks
+from .uncertainty import Volume, entropy, estimate_volume
 
 
 @dataclass(frozen=True)
@@ -128,19 +128,20 @@ def measure(
             f"There are {len(images)} images but {len(result.roles)} sequences; give those that "
             "were segmented."
         )
-    measured = sizes(labels, tissues, spacing, density)
+    measured = measure_sizes(labels, tissues, spacing, density)
     notes = [*result.notes, *_caveats(result)]
     whole, slices, segments = None, [], None
     if set(tissues) & set(WALL):
-        whole = infarct(labels, tissues, spacing, density)
-        slices = infarct_per_slice(labels, tissues, spacing, density) if labels.ndim == 3 else []
+        whole = measure_infarct(labels, tissues, spacing, density)
+        if labels.ndim == 3:
+            slices = measure_infarct_per_slice(labels, tissues, spacing, density)
         segments = _segments(result, reference, rv_insertion, notes)
     else:
         notes.append(
             "The classes have no tissue names, so there are sizes only: no infarct size, segments "
             "or yardsticks; segment with a prior, or name the classes."
         )
-    found, missing = _yardsticks(result, images, remote, density)
+    yardsticks, missing = _yardsticks(result, images, remote, density)
     agreement = result.agreement
     if agreement is not None:
         agreement = tuple(float(dice) if np.isfinite(dice) else None for dice in agreement)
@@ -158,8 +159,8 @@ def measure(
         volumes=tuple(_volumes(result)),
         mean_entropy=float(entropy(result.probabilities)[labels > 0].mean()),
         agreement=agreement,
-        yardsticks=tuple(found),
-        warnings=tuple(warnings(result, images)),
+        yardsticks=tuple(yardsticks),
+        warnings=tuple(find_warnings(result, images)),
         notes=(*notes, *missing),
     )
 
@@ -198,12 +199,12 @@ def _segments(
         notes.append("There are no AHA segments, which need wall and at least three slices.")
         return None
     if rv_insertion is None:
-        return aha(labels, tissues, result.spacing)
+        return measure_segments(labels, tissues, result.spacing)
     if reference is None:
         reference = sitk.Image(labels.shape[::-1], sitk.sitkUInt8)
         reference.SetSpacing([float(s) for s in reversed(result.spacing)])
     index, mirrored = insertion_index(rv_insertion, reference)
-    return aha(labels, tissues, result.spacing, index, mirrored)
+    return measure_segments(labels, tissues, result.spacing, index, mirrored)
 
 
 def _volumes(result: Result) -> list[Volume]:
@@ -214,7 +215,7 @@ def _volumes(result: Result) -> list[Volume]:
         maps["infarct"] = sum(maps[part] for part in INFARCT if part in maps)
         if "edema" in maps:
             maps["area at risk"] = maps["infarct"] + maps["edema"]
-    return [volume(name, values, result.spacing) for name, values in maps.items()]
+    return [estimate_volume(name, values, result.spacing) for name, values in maps.items()]
 
 
 def _yardsticks(
@@ -231,4 +232,4 @@ def _yardsticks(
         remote = mask(labels, tissues, ["healthy myocardium"])
     lge = images[result.roles.index("LGE")]
     scar = mask(labels, tissues, ["scar"])
-    return yardsticks(lge, wall, remote, scar, result.spacing, density)
+    return measure_yardsticks(lge, wall, remote, scar, result.spacing, density)

@@ -9,17 +9,17 @@ import numpy as np
 from scipy import ndimage
 
 from ..result import Result
-from .alignment import best_shift
-from .chords import chords, ventricle
+from .alignment import estimate_shift
+from .chords import measure_chords, outline_ventricle
 from .infarct import INFARCT
-from .sizes import mask, sizes
+from .sizes import mask, measure_sizes
 
 SMALL = 1.0  # percent of the region
 AGREEMENT = 0.7  # mean pairwise Dice over restarts
 ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
 
 
-def warnings(result: Result, images: Optional[np.ndarray] = None) -> list[str]:
+def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[str]:
     """Return what looks wrong, one sentence each with what to do; empty when nothing does.
 
     Slices are counted from 1 in the sentences, as in the pictures.
@@ -31,17 +31,17 @@ def warnings(result: Result, images: Optional[np.ndarray] = None) -> list[str]:
     images : ndarray, shape ``(M, *result.labels.shape)``, optional
         The sequences; without them their alignment is not checked.
     """
-    found = [*_small(result), *_names(result), *_alike(result), *_disagreeing(result)]
+    warnings = [*_small(result), *_names(result), *_alike(result), *_disagreeing(result)]
     if not result.converged:
-        found.append(
+        warnings.append(
             f"The fit had not converged after {result.iterations} iterations; "
             "raise max_iterations or the tolerance."
         )
     if result.labels.ndim == 3:
-        found += [*_not_subendocardial(result), *_outside_edema(result, images)]
+        warnings += [*_not_subendocardial(result), *_outside_edema(result, images)]
     if images is not None:
-        found += _misaligned(result, images)
-    return found
+        warnings += _misaligned(result, images)
+    return warnings
 
 
 def bhattacharyya(
@@ -65,7 +65,7 @@ def _small(result: Result) -> list[str]:
     return [
         f"“{size.tissue}” is {size.percent_of_region:.2g} % of the region; "
         "check it in the images, or use fewer classes."
-        for size in sizes(result.labels, result.tissues, result.spacing)
+        for size in measure_sizes(result.labels, result.tissues, result.spacing)
         if size.percent_of_region < SMALL
     ]
 
@@ -80,7 +80,7 @@ def _names(result: Result) -> list[str]:
 
 
 def _alike(result: Result) -> list[str]:
-    found = []
+    warnings = []
     mixtures = len(result.means)
     for i, j in combinations(range(len(result.tissues)), 2):
         where = [
@@ -99,12 +99,12 @@ def _alike(result: Result) -> list[str]:
                 str(z + 1) for z in sorted(z for b in where for z in result.slices[b])
             )
             place = "" if len(where) == mixtures else f" in slices {numbers}"
-            found.append(
+            warnings.append(
                 f"“{result.tissues[i]}” and “{result.tissues[j]}” look alike{place}: their "
                 "components are closer than one deviation; use fewer classes, a prior, or one more "
                 "sequence that tells them apart."
             )
-    return found
+    return warnings
 
 
 def _disagreeing(result: Result) -> list[str]:
@@ -118,8 +118,8 @@ def _disagreeing(result: Result) -> list[str]:
 
 def _not_subendocardial(result: Result) -> list[str]:
     # An ischaemic infarct begins at the endocardium and grows outwards.
-    outline = ventricle(result.labels, result.tissues, result.spacing)
-    lines = chords(result.labels, result.tissues, result.spacing, outline)
+    outline = outline_ventricle(result.labels, result.tissues, result.spacing)
+    lines = measure_chords(result.labels, result.tissues, result.spacing, outline)
     amount = lines.transmurality * lines.thickness
     if not amount.any() or amount[lines.subendocardial].sum() >= amount.sum() / 2:
         return []
@@ -161,12 +161,12 @@ def _misaligned(result: Result, images: np.ndarray) -> list[str]:
     stacks = images if images.ndim == 4 else images[:, None]
     roi = result.labels.reshape(stacks.shape[1:]) > 0
     spacing = (1.0, *result.spacing[-2:])
-    found = []
+    warnings = []
     for (i, fixed), (j, moving) in combinations(enumerate(stacks), 2):
-        dy, dx = best_shift(fixed, moving, roi, spacing)
+        dy, dx = estimate_shift(fixed, moving, roi, spacing)
         if max(abs(dy), abs(dx)) > 1:
-            found.append(
+            warnings.append(
                 f"{result.roles[j]} looks shifted against {result.roles[i]} by {dx} pixels along x "
                 f"and {dy} along y; register the sequences, then segment again."
             )
-    return found
+    return warnings

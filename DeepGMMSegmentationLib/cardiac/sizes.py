@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..case import check_labels
 from ..errors import InvalidInput
@@ -43,14 +42,10 @@ class TissueSize:
     percent_of_region: float
 
 
-def sizes(
+def measure_sizes(
     labels: np.ndarray, tissues: Sequence[str], spacing: Sequence[float], density: float = DENSITY
 ) -> list[TissueSize]:
     """Return the size of every tissue, also of those that are absent.
-
-    Voxels are counted and weighed by SimpleITK's label statistics. A voxel's volume is the
-    product of its spacings whatever the direction of the grid, so that the direction of an
-    oblique image is not needed.
 
     Parameters
     ----------
@@ -69,28 +64,15 @@ def sizes(
         If the labels are not whole numbers from 0 to K, nothing is labelled, or the spacing or
         the density is not above 0.
     """
-    image = label_image(labels, len(tissues), spacing)
+    check_labels(labels, len(tissues), spacing)
     if not density > 0:
         raise InvalidInput(f"The density is {density}; give grams per millilitre above 0.")
-    statistics = sitk.LabelShapeStatisticsImageFilter()
-    statistics.ComputePerimeterOff()
-    statistics.Execute(image)
-    present = set(statistics.GetLabels())
-    voxels = [
-        statistics.GetNumberOfPixels(i + 1) if i + 1 in present else 0 for i in range(len(tissues))
-    ]
+    voxels = np.bincount(np.ravel(labels), minlength=len(tissues) + 1)[1:].tolist()
     region = sum(voxels)
     if region == 0:
         raise InvalidInput("Nothing is labelled; segment the region first.")
     wall = sum(n for n, tissue in zip(voxels, tissues) if tissue in WALL)
-    volumes = [
-        None
-        if image.GetDimension() == 2
-        else statistics.GetPhysicalSize(i + 1) / 1000
-        if i + 1 in present
-        else 0.0
-        for i in range(len(tissues))
-    ]
+    volumes = [volume_ml(count, spacing) for count in voxels]
     return [
         TissueSize(
             tissue=tissue,
@@ -109,9 +91,16 @@ def mask(labels: np.ndarray, tissues: Sequence[str], names: Sequence[str]) -> np
     return np.isin(labels, [i + 1 for i, tissue in enumerate(tissues) if tissue in names])
 
 
-def label_image(labels: np.ndarray, classes: int, spacing: Sequence[float]) -> sitk.Image:
-    """Return a label map as a SimpleITK image; parameters and errors as in `check_labels`."""
-    labels = check_labels(labels, classes, spacing)
-    image = sitk.GetImageFromArray(np.ascontiguousarray(labels, dtype=np.uint8))
-    image.SetSpacing([float(s) for s in reversed(spacing)])
-    return image
+def volume_ml(voxels: float, spacing: Sequence[float]) -> Optional[float]:
+    """Return the volume of so many voxels in mL; None in two dimensions, which have no volume.
+
+    A voxel's volume is the product of its spacings, whatever the direction of the grid.
+
+    Parameters
+    ----------
+    voxels : float
+        Their number, or the sum of their probabilities.
+    spacing : sequence of float
+        Millimetres per voxel along each axis.
+    """
+    return float(voxels * np.prod(spacing) / 1000) if len(spacing) == 3 else None

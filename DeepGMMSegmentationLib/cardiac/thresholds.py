@@ -16,7 +16,7 @@ from typing import Optional
 import numpy as np
 
 from ..errors import InvalidInput
-from .sizes import DENSITY
+from .sizes import DENSITY, volume_ml
 
 DEVIATIONS = (2, 3, 4, 5, 6)
 MIN_REMOTE = 10  # voxels, for a mean and a deviation that mean something
@@ -100,7 +100,7 @@ def fwhm(lge: np.ndarray, enhanced: np.ndarray) -> float:
     return float(lge[enhanced].max()) / 2
 
 
-def yardsticks(
+def measure_yardsticks(
     lge: np.ndarray,
     wall: np.ndarray,
     remote: np.ndarray,
@@ -132,14 +132,14 @@ def yardsticks(
     list of str
         Why the rest could not, one sentence each.
     """
-    found, missing = [], []
+    yardsticks, missing = [], []
 
     def add(method: str, threshold: float, hit: np.ndarray) -> None:
         voxels = int(np.count_nonzero(hit & wall))
-        ml = voxels * float(np.prod(spacing)) / 1000 if lge.ndim == 3 else None
+        ml = volume_ml(voxels, spacing)
         grams = None if ml is None else ml * density
         percent = 100 * voxels / np.count_nonzero(wall)
-        found.append(Yardstick(method, threshold, voxels, ml, grams, percent))
+        yardsticks.append(Yardstick(method, threshold, voxels, ml, grams, percent))
 
     try:
         for n in DEVIATIONS:
@@ -152,4 +152,4 @@ def yardsticks(
         add("FWHM", threshold, lge >= threshold)
     except InvalidInput as error:
         missing.append(f"No FWHM: {error}")
-    return found, missing
+    return yardsticks, missing

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidInput
+from .sizes import volume_ml
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     return np.abs((p * logarithms).sum(axis=0)) / np.float32(np.log(len(p)))
 
 
-def volume(tissue: str, probability: np.ndarray, spacing: Sequence[float]) -> Volume:
+def estimate_volume(tissue: str, probability: np.ndarray, spacing: Sequence[float]) -> Volume:
     """Return a tissue's expected volume and 90 % interval from its probability map.
 
     The expected volume is the sum of the probabilities. The interval needs to know how voxels err
@@ -78,17 +79,16 @@ def volume(tissue: str, probability: np.ndarray, spacing: Sequence[float]) -> Vo
     """
     if probability.ndim != 3 or len(spacing) != 3:
         raise InvalidInput("Volumes need a three-dimensional probability map with its spacing.")
-    ml = float(np.prod(spacing)) / 1000
     tail = (1 - COVERAGE) / 2
     return Volume(
         tissue,
-        float(probability.sum(dtype=float)) * ml,
-        int(np.count_nonzero(probability > 1 - tail)) * ml,
-        int(np.count_nonzero(probability > tail)) * ml,
+        volume_ml(probability.sum(dtype=float), spacing),
+        volume_ml(np.count_nonzero(probability > 1 - tail), spacing),
+        volume_ml(np.count_nonzero(probability > tail), spacing),
     )
 
 
-def entropy_figure(probabilities: np.ndarray, spacing: Sequence[float]) -> Figure:
+def draw_entropy(probabilities: np.ndarray, spacing: Sequence[float]) -> Figure:
     """Draw the entropy of every slice of the region, cropped to it, with its colour bar.
 
     Parameters

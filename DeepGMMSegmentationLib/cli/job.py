@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from ..io.cohort import CaseFiles, read_named_labels
 from ..io.images import read_images, read_roi
 from ..io.writing import PathLike
-from ..report.result_folder import Wanted, write
+from ..report.result_folder import Wanted, write_result
 from ..result import ProgressCallback, Result
 from ..segmentation import segment
 from ..settings import Settings
@@ -38,7 +38,7 @@ def segment_files(
     case : CaseFiles
     settings : Settings
     folder : path
-        Where the result goes; see `outputs.write`, also for `wanted` and `force`.
+        Where the result goes; see `write_result`, also for `wanted` and `force`.
     network, refine
         As of `case.segment`.
     resample : bool
@@ -74,5 +74,5 @@ def segment_files(
         progress=progress,
         seeds=strokes,
     )
-    write(result, images, reference, folder, wanted, remote=remote_mask, force=force)
+    write_result(result, images, reference, folder, wanted, remote=remote_mask, force=force)
     return result

@@ -280,13 +280,13 @@ def demo(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Run ``deepgmm evaluate``."""
-    from ..io.images import read_labels, segments
+    from ..io.images import read_labels, read_segments
     from .terminal import dice_table
 
     labels, image = read_labels(args.labels)
     truth, truth_image = read_labels(args.truth, image, args.resample)
     names, truth_names = (
-        {each.value: each.name for each in segments(each_image)}
+        {each.value: each.name for each in read_segments(each_image)}
         for each_image in (image, truth_image)
     )
     say(dice_table(labels, truth, args.match, names, truth_names))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..cardiac.sizes import sizes
+from ..cardiac.sizes import measure_sizes
 from ..errors import InvalidInput
 from ..mixture.matching import dice, match
 from ..result import Result
@@ -25,7 +25,7 @@ def overview(result: Result) -> str:
         f"{'Tissue':<20} {'Voxels':>9} {'mL':>8} {'g':>8} {'% region':>9} {'% myocardium':>13}",
     ]
     density = result.settings.density
-    for size in sizes(result.labels, result.tissues, result.spacing, density):
+    for size in measure_sizes(result.labels, result.tissues, result.spacing, density):
         wall = "" if size.percent_of_myocardium is None else f"{size.percent_of_myocardium:.1f}"
         lines.append(
             f"{size.tissue:<20} {size.voxels:>9} {size.ml:>8.1f} {size.grams:>8.1f} "

@@ -15,7 +15,7 @@ import SimpleITK as sitk
 from ..case import Case
 from ..errors import InvalidInput
 from ..tissues import usual_name
-from .images import read_images, read_labels, read_roi, segments
+from .images import read_images, read_labels, read_roi, read_segments
 from .sequences import stem
 from .writing import PathLike
 
@@ -161,9 +161,9 @@ def _case(cells: dict[str, str], folder: Path, where: str) -> CaseFiles:
 def read_named_labels(
     path: Path, reference: sitk.Image, tissues: tuple[str, ...], resample: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return labels in the order of the tissues, and the tissues; arguments as of `load_case`."""
+    """Return labels in the order of the tissues, and the tissues; parameters as in `load_case`."""
     labels, image = read_labels(path, reference, resample)
-    named = {each.value: usual_name(each.name) for each in segments(image)}
+    named = {segment.value: usual_name(segment.name) for segment in read_segments(image)}
     if named:
         tissues = tissues or tuple(name for _, name in sorted(named.items()))
         order = np.zeros(max(*named, labels.max()) + 1, dtype=np.uint8)

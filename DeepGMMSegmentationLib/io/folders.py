@@ -94,7 +94,7 @@ def _matches(folder: Path, patterns: Sequence[str]) -> list[Path]:
 
 def _nearest(folder: Path) -> Path:
     """Return the folder, or the nearest above it that exists: the disk that it will be on."""
-    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
 @contextmanager

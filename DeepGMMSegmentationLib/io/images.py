@@ -123,9 +123,10 @@ def read_labels(
     Returns
     -------
     labels : ndarray of int, shape ``(Z, Y, X)``
-        None below 0.
+        At least 0 everywhere.
     image : SimpleITK.Image
-        The same, with its geometry and metadata; `segments` tells the names in a ``.seg.nrrd``.
+        The same as an image, with its geometry and metadata, from which `read_segments` takes the
+        names in a ``.seg.nrrd``.
 
     Raises
     ------
@@ -141,32 +142,32 @@ def read_labels(
     return labels.astype(int), image
 
 
-def segments(image: sitk.Image) -> list[Segment]:
+def read_segments(image: sitk.Image) -> list[Segment]:
     """Return the segments that a ``.seg.nrrd`` describes; none for any other image."""
-    found: list[Segment] = []
-    while image.HasMetaDataKey(f"Segment{len(found)}_ID"):
-        prefix = f"Segment{len(found)}_"
+    described: list[Segment] = []
+    while image.HasMetaDataKey(f"Segment{len(described)}_ID"):
+        prefix = f"Segment{len(described)}_"
         # A file of Slicer before 4.11 has a layer per segment and no values.
-        given = {"Name": image.GetMetaData(prefix + "ID"), "LabelValue": 1, "Layer": len(found)}
+        given = {"Name": image.GetMetaData(prefix + "ID"), "LabelValue": 1, "Layer": len(described)}
         for key in given:
             if image.HasMetaDataKey(prefix + key):
                 given[key] = image.GetMetaData(prefix + key)
-        found.append(Segment(str(given["Name"]), int(given["LabelValue"]), int(given["Layer"])))
-    return found
+        described.append(Segment(str(given["Name"]), int(given["LabelValue"]), int(given["Layer"])))
+    return described
 
 
 def _find(segment: str, image: sitk.Image, layers: np.ndarray, path: PathLike) -> tuple[int, int]:
     """Return the label value and the layer of the segment with that name or number."""
-    known = segments(image) or [
+    choices = read_segments(image) or [
         Segment(f"{value:g}", int(value), 0) for value in np.unique(layers) if value != 0
     ]
-    found = [each for each in known if each.name == segment] or [
-        each for each in known if str(each.value) == segment
+    matches = [choice for choice in choices if choice.name == segment] or [
+        choice for choice in choices if str(choice.value) == segment
     ]
-    if len(found) == 1:
-        return found[0].value, found[0].layer
-    names = ", ".join(f"{each.name} ({each.value})" for each in known) or "none"
-    problem = "has no" if not found else "has more than one"
+    if len(matches) == 1:
+        return matches[0].value, matches[0].layer
+    names = ", ".join(f"{choice.name} ({choice.value})" for choice in choices) or "none"
+    problem = "has no" if not matches else "has more than one"
     raise InvalidInput(f"{path} {problem} segment {segment!r}; name one of: {names}.")
 
 
@@ -236,7 +237,7 @@ def _scalar(image: sitk.Image, path: PathLike) -> sitk.Image:
 
 def _layers(image: sitk.Image, path: PathLike) -> np.ndarray:
     """Return the layers of a segmentation, shape ``(Z, Y, X, layers)``; a mask has one."""
-    if not segments(image):
+    if not read_segments(image):
         _scalar(image, path)
     array = sitk.GetArrayFromImage(image)
     return array if array.ndim == 4 else array[..., None]

@@ -31,7 +31,7 @@ TERRITORIES = {
 WALLS = (("Anterior", 0, 1), ("Septal", -1, 0), ("Inferior", 0, -1), ("Lateral", 1, 0))
 
 
-def bullseye(aha: Aha) -> Figure:
+def draw_bullseye(aha: Aha) -> Figure:
     """Draw one bull's-eye per quantity, as seen from the apex: anterior wall up, septum left.
 
     Quantities that no segment has (edema without an edema class) are left out. Without sectors
@@ -40,7 +40,7 @@ def bullseye(aha: Aha) -> Figure:
     Parameters
     ----------
     aha : Aha
-        What `aha.aha` returned.
+        The segments, from `measure_segments`.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize

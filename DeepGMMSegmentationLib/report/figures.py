@@ -10,7 +10,7 @@ import numpy as np
 
 from ..result import Result
 from ..tissues import tissue
-from .histogram import histogram
+from .histogram import compute_histogram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ MARGIN = 10.0  # mm of image shown around the region
 DARK = "#202020"  # a ground on which all tissue colours stand out
 
 
-def figure(
+def draw_figure(
     result: Result, images: np.ndarray, direction: Optional[Sequence[float]] = None
 ) -> Figure:
     """Draw the middle slice of the region, and an overview of the stack.
@@ -136,7 +136,7 @@ def _overlay(axes: Axes, labels: np.ndarray, colors: Sequence[tuple[float, ...]]
 
 def _histogram(axes: Axes, result: Result, image: np.ndarray, m: int) -> None:
     """Draw the intensities of sequence m in the region, with the fitted components."""
-    drawn = histogram(result, image, m)
+    drawn = compute_histogram(result, image, m)
     half = (drawn.intensity[1] - drawn.intensity[0]) / 2
     edges = np.append(drawn.intensity - half, drawn.intensity[-1] + half)
     axes.set_facecolor(DARK)

@@ -36,7 +36,7 @@ class Histogram:
     mixture: np.ndarray
 
 
-def histogram(result: Result, image: np.ndarray, sequence: int) -> Histogram:
+def compute_histogram(result: Result, image: np.ndarray, sequence: int) -> Histogram:
     """Return the histogram of a sequence with the fitted components, over the whole region.
 
     Where there is a mixture per slice, each weighs as much as its slice has voxels. One sequence's

@@ -15,12 +15,12 @@ import numpy as np
 from ..cardiac.infarct import Infarct
 from ..cardiac.measures import Measures
 from ..cardiac.sizes import TissueSize
-from ..cardiac.uncertainty import entropy_figure
+from ..cardiac.uncertainty import draw_entropy
 from ..result import Result
 from ..tissues import tissue
 from ..version import __version__
-from .bullseye import bullseye
-from .figures import figure
+from .bullseye import draw_bullseye
+from .figures import draw_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ TEMPLATE = Path(__file__).parents[1] / "Resources" / "report.html"
 NONE = "–"
 
 
-def html(
+def render_report(
     measures: Measures,
     result: Result,
     images: np.ndarray,
@@ -62,7 +62,9 @@ def html(
         warnings=_warnings(measures.warnings),
         cards=_cards(measures),
         tissues=_tissues(measures),
-        picture=_picture(figure(result, images, direction), "Sequences, tissues and their fit."),
+        picture=_picture(
+            draw_figure(result, images, direction), "Sequences, tissues and their fit."
+        ),
         location=_location(measures),
         yardsticks=_yardsticks(measures),
         slices=_slices(measures.slices),
@@ -163,7 +165,7 @@ def _location(measures: Measures) -> str:
     ]
     caption = "Seen from the apex: anterior wall up, septum left; basal ring outside."
     return (
-        f"<h2>Where</h2>{_picture(bullseye(measures.aha), caption)}"
+        f"<h2>Where</h2>{_picture(draw_bullseye(measures.aha), caption)}"
         f"<details><summary>Segments in numbers</summary>{_table(header, lines)}</details>"
     )
 
@@ -220,7 +222,7 @@ def _certainty(measures: Measures, result: Result) -> str:
         pairs = zip(measures.tissues, measures.agreement)
         text += _table(header, [[escape(name), _number(dice, 2)] for name, dice in pairs])
     stack = result.probabilities.reshape(len(result.tissues), -1, *result.labels.shape[-2:])
-    drawn = entropy_figure(stack, (1.0, *result.spacing[-2:]))
+    drawn = draw_entropy(stack, (1.0, *result.spacing[-2:]))
     return text + _picture(drawn, "Bright where the classes are hard to tell apart.")
 
 

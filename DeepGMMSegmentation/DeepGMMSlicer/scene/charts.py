@@ -31,11 +31,11 @@ def histogramChart(
     result: Result, tissues: Sequence[Tissue], image: np.ndarray, m: int, name: str
 ) -> list[tuple[str, Any]]:
     """Add the chart of a sequence's histogram; return what was added with its references."""
-    from DeepGMMSegmentationLib.report.histogram import histogram
+    from DeepGMMSegmentationLib.report.histogram import compute_histogram
 
     role = result.roles[m]
     title = _("{name}: histogram of {sequence}").format(name=name, sequence=role)
-    values = histogram(result, image, m)
+    values = compute_histogram(result, image, m)
     table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", title)
     columns = [_("Intensity"), _("Region"), *(tissue.name for tissue in tissues), _("Mixture")]
     arrays = [values.intensity, values.region, *values.components, values.mixture]

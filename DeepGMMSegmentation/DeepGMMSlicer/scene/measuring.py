@@ -82,11 +82,11 @@ def checkInsertion(marked: Marks, inside: np.ndarray, spacing: tuple[float, ...]
     InvalidInput
         If the point is outside the slices of the region, or at its center.
     """
-    from DeepGMMSegmentationLib.cardiac.aha import aha, insertion_index
+    from DeepGMMSegmentationLib.cardiac.aha import insertion_index, measure_segments
 
     if marked.rv_insertion is not None and np.count_nonzero(inside.any(axis=(1, 2))) >= 3:
         index, mirrored = insertion_index(marked.rv_insertion, marked.reference)
-        aha(inside.astype(np.uint8), ["healthy myocardium"], spacing, index, mirrored)
+        measure_segments(inside.astype(np.uint8), ["healthy myocardium"], spacing, index, mirrored)
 
 
 def measure(result: Result, images: Optional[np.ndarray], marked: Marks, case: str = "case") -> Any:
@@ -108,7 +108,7 @@ def writeReport(
         cannot be written.
     """
     from DeepGMMSegmentationLib.io.writing import write_bytes
-    from DeepGMMSegmentationLib.report.html import html
+    from DeepGMMSegmentationLib.report.html import render_report
     from DeepGMMSegmentationLib.report.tables import case_csv
 
     result, _names = resultOf(node)
@@ -120,7 +120,7 @@ def writeReport(
         )  # fmt: skip
     marked = marks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
     measures = measure(result, images, marked, case=path.stem)
-    page = html(measures, result, images, marked.reference.GetDirection())
+    page = render_report(measures, result, images, marked.reference.GetDirection())
     table = path.with_suffix(".csv")
     write_bytes(table, case_csv(measures.to_dict()).encode())
     write_bytes(path, page.encode())

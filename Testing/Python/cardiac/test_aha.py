@@ -5,10 +5,10 @@ import pytest
 import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import InvalidInput
-from DeepGMMSegmentationLib.cardiac.aha import NAMES, aha, insertion_index
-from DeepGMMSegmentationLib.cardiac.chords import chords, ventricle
+from DeepGMMSegmentationLib.cardiac.aha import NAMES, insertion_index, measure_segments
+from DeepGMMSegmentationLib.cardiac.chords import measure_chords, outline_ventricle
 from DeepGMMSegmentationLib.hearts.sample import heart as synthetic_heart
-from DeepGMMSegmentationLib.report.bullseye import bullseye
+from DeepGMMSegmentationLib.report.bullseye import draw_bullseye
 
 TISSUES = ("blood pool", "healthy myocardium", "edema", "scar")
 BLOOD, HEALTHY, EDEMA, SCAR = 1, 2, 3, 4
@@ -68,7 +68,7 @@ class Heart:
 
     def measure(self, **options):
         index, mirrored = insertion_index(self.insertion(**options), self.image)
-        return aha(self.labels, TISSUES, SPACING, index, mirrored)
+        return measure_segments(self.labels, TISSUES, SPACING, index, mirrored)
 
 
 @pytest.mark.parametrize("apex_first", [False, True])
@@ -143,8 +143,8 @@ def test_transmurality_of_a_ring_is_its_thickness(transmurality):
 def test_the_transmurality_of_a_synthetic_heart_comes_back(transmurality):
     # The middle of its infarct is that deep; a pixel is 0.13 to 0.18 of its wall.
     drawn = synthetic_heart(0, transmurality=transmurality)
-    outline = ventricle(drawn.labels, drawn.tissues, drawn.spacing)
-    deep = chords(drawn.labels, drawn.tissues, drawn.spacing, outline).transmurality
+    outline = outline_ventricle(drawn.labels, drawn.tissues, drawn.spacing)
+    deep = measure_chords(drawn.labels, drawn.tissues, drawn.spacing, outline).transmurality
     assert deep.max() == pytest.approx(transmurality, abs=0.13)
 
 
@@ -162,7 +162,9 @@ def test_chords_measure_thickness_and_depth():
     heart = Heart()
     heart.paint(SCAR, [4], (0, 90), (0.0, 0.5))
     heart.paint(SCAR, [5], (0, 90), (0.5, 1.0))
-    lines = chords(heart.labels, TISSUES, SPACING, ventricle(heart.labels, TISSUES, SPACING))
+    lines = measure_chords(
+        heart.labels, TISSUES, SPACING, outline_ventricle(heart.labels, TISSUES, SPACING)
+    )
     assert len(lines.slices) == 9 * 360
     assert lines.thickness.mean() == pytest.approx(10.0, abs=0.1)
     assert np.abs(lines.thickness - 10.0).max() < 1.0
@@ -175,18 +177,18 @@ def test_chords_measure_thickness_and_depth():
 
 def test_papillary_muscles_belong_to_the_cavity():
     heart = Heart()
-    clean = ventricle(heart.labels, TISSUES, SPACING)
+    clean = outline_ventricle(heart.labels, TISSUES, SPACING)
     center = heart.center + 3.0 * ANTERIOR - 0.5 * SPACING[0] * TO_APEX
     z, y, x = (round(i) for i in insertion_index(center, heart.image)[0])
     heart.labels[z, y - 2 : y + 3, x - 2 : x + 3] = HEALTHY
-    assert (ventricle(heart.labels, TISSUES, SPACING).cavity == clean.cavity).all()
+    assert (outline_ventricle(heart.labels, TISSUES, SPACING).cavity == clean.cavity).all()
 
 
 def test_a_wall_without_blood_has_its_hole_as_cavity():
     heart = Heart()
-    whole = ventricle(heart.labels, TISSUES, SPACING)
+    whole = outline_ventricle(heart.labels, TISSUES, SPACING)
     heart.labels[heart.labels == BLOOD] = 0
-    hollow = ventricle(heart.labels, TISSUES, SPACING)
+    hollow = outline_ventricle(heart.labels, TISSUES, SPACING)
     assert (hollow.inside == whole.inside).all()
     assert (hollow.cavity == whole.cavity).all()
 
@@ -194,7 +196,7 @@ def test_a_wall_without_blood_has_its_hole_as_cavity():
 def test_without_an_insertion_point_there_are_thirds_and_the_report_says_so():
     heart = Heart()
     heart.paint(SCAR, [0, 1, 2], (0, 360), (0, 0.5))
-    found = aha(heart.labels, TISSUES, SPACING)
+    found = measure_segments(heart.labels, TISSUES, SPACING)
     assert [s.name for s in found.segments] == ["basal third", "mid third", "apical third", "apex"]
     assert all(s.number is None for s in found.segments)
     assert found.segments[0].mean_transmurality == pytest.approx(50, abs=3)
@@ -204,7 +206,7 @@ def test_without_an_insertion_point_there_are_thirds_and_the_report_says_so():
 
 def test_a_scar_class_that_is_not_there_is_none():
     heart = Heart()
-    found = aha(heart.labels, ("blood pool", "healthy myocardium"), SPACING)
+    found = measure_segments(heart.labels, ("blood pool", "healthy myocardium"), SPACING)
     assert all(s.infarct_percent is None and s.mean_transmurality is None for s in found.segments)
 
 
@@ -221,7 +223,9 @@ def test_a_ventricle_that_does_not_taper_is_noted():
     y, x = np.indices((40, 40)) - 19.5
     labels[:, np.hypot(x, y) < 15] = HEALTHY
     labels[:, np.hypot(x, y) < 8] = BLOOD
-    assert any("hardly tapers" in note for note in aha(labels, TISSUES, (8.0, 1.0, 1.0)).notes)
+    assert any(
+        "hardly tapers" in note for note in measure_segments(labels, TISSUES, (8.0, 1.0, 1.0)).notes
+    )
 
 
 def test_slices_across_the_axis_are_noted():
@@ -230,8 +234,10 @@ def test_slices_across_the_axis_are_noted():
         y, x = np.indices((60, 60)) - np.array([20 + 2 * z, 30])[:, None, None]
         labels[z, np.hypot(x, y) < 15 - z] = HEALTHY
         labels[z, np.hypot(x, y) < 3] = BLOOD
-    straight = aha(labels, TISSUES, (8.0, 1.0, 1.0))
-    oblique = aha(labels, TISSUES, (2.0, 1.0, 1.0))  # 2 mm sideways per 2 mm along: 45°
+    straight = measure_segments(labels, TISSUES, (8.0, 1.0, 1.0))
+    oblique = measure_segments(
+        labels, TISSUES, (2.0, 1.0, 1.0)
+    )  # 2 mm sideways per 2 mm along: 45°
     assert not any("short-axis" in note for note in straight.notes)
     assert any("45°" in note for note in oblique.notes)
 
@@ -248,17 +254,17 @@ def test_slices_across_the_axis_are_noted():
 )
 def test_a_misplaced_insertion_point_is_refused(insertion, text):
     with pytest.raises(InvalidInput, match=text):
-        aha(Heart().labels, TISSUES, SPACING, insertion)
+        measure_segments(Heart().labels, TISSUES, SPACING, insertion)
 
 
 def test_too_few_slices_or_no_wall_are_refused():
     labels = np.zeros((5, 20, 20), np.uint8)
     labels[:2, 5:15, 5:15] = HEALTHY
     with pytest.raises(InvalidInput, match="three"):
-        aha(labels, TISSUES, SPACING)
+        measure_segments(labels, TISSUES, SPACING)
     labels[:] = BLOOD
     with pytest.raises(InvalidInput, match="No wall"):
-        aha(labels, TISSUES, SPACING)
+        measure_segments(labels, TISSUES, SPACING)
 
 
 def test_the_bullseye_draws_each_value_where_it_belongs():
@@ -266,7 +272,7 @@ def test_the_bullseye_draws_each_value_where_it_belongs():
     heart.paint(SCAR, [3, 4, 5], (60, 120))
     heart.labels[heart.level > 8] = 0
     found = heart.measure()
-    figure = bullseye(found)
+    figure = draw_bullseye(found)
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
     assert titles[0] == "Infarct, % of segment"
     ax = figure.axes[0]
@@ -280,7 +286,7 @@ def test_the_bullseye_draws_each_value_where_it_belongs():
 
 
 def test_the_bullseye_of_thirds_has_whole_rings():
-    figure = bullseye(aha(Heart().labels, TISSUES, SPACING))
+    figure = draw_bullseye(measure_segments(Heart().labels, TISSUES, SPACING))
     ax = figure.axes[0]
     assert [p.theta2 - p.theta1 for p in ax.patches] == [360] * 4
     assert "mid third" in {text.get_text() for text in ax.texts}

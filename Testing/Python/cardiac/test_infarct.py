@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from DeepGMMSegmentationLib import InvalidInput
-from DeepGMMSegmentationLib.cardiac.infarct import infarct, infarct_per_slice
+from DeepGMMSegmentationLib.cardiac.infarct import measure_infarct, measure_infarct_per_slice
 
 TISSUES = ("blood pool", "healthy myocardium", "edema", "scar", "no-reflow")
 SPACING = (10.0, 2.0, 1.0)  # 0.02 mL a voxel
@@ -20,7 +20,7 @@ def labels():
 
 
 def test_the_whole_heart(labels):
-    heart = infarct(labels, TISSUES, SPACING)
+    heart = measure_infarct(labels, TISSUES, SPACING)
     assert heart.slice is None
     assert heart.myocardium.voxels == 110
     assert heart.myocardium.ml == pytest.approx(2.2)
@@ -34,7 +34,7 @@ def test_the_whole_heart(labels):
 
 
 def test_slices(labels):
-    first, second, third = infarct_per_slice(labels, TISSUES, SPACING)
+    first, second, third = measure_infarct_per_slice(labels, TISSUES, SPACING)
     assert [part.slice for part in (first, second, third)] == [0, 1, 2]
     assert first.salvage_index == pytest.approx(18 / 30)
     assert first.infarct.percent_of_myocardium == pytest.approx(20)
@@ -44,8 +44,8 @@ def test_slices(labels):
 
 
 def test_slices_add_up_to_the_heart(labels):
-    heart = infarct(labels, TISSUES, SPACING)
-    parts = infarct_per_slice(labels, TISSUES, SPACING)
+    heart = measure_infarct(labels, TISSUES, SPACING)
+    parts = measure_infarct_per_slice(labels, TISSUES, SPACING)
     for name in ("myocardium", "infarct", "no_reflow", "area_at_risk"):
         assert sum(getattr(part, name).ml for part in parts) == pytest.approx(
             getattr(heart, name).ml
@@ -53,20 +53,20 @@ def test_slices_add_up_to_the_heart(labels):
 
 
 def test_classes_that_are_not_there_give_none(labels):
-    without_edema = infarct(
+    without_edema = measure_infarct(
         np.minimum(labels, 3), ("blood pool", "healthy myocardium", "scar"), SPACING
     )
     assert without_edema.infarct.voxels == 36
     assert without_edema.area_at_risk is None
     assert without_edema.salvage_index is None
     assert without_edema.no_reflow is None
-    edema_only = infarct(np.minimum(labels, 3), TISSUES[:3], SPACING)
+    edema_only = measure_infarct(np.minimum(labels, 3), TISSUES[:3], SPACING)
     assert edema_only.infarct is None
     assert edema_only.area_at_risk is None
 
 
 def test_a_flat_image_has_percent_only(labels):
-    heart = infarct(labels[0], TISSUES, SPACING[1:])
+    heart = measure_infarct(labels[0], TISSUES, SPACING[1:])
     assert heart.infarct.ml is None
     assert heart.infarct.grams is None
     assert heart.salvage_index == pytest.approx(18 / 30)
@@ -74,4 +74,4 @@ def test_a_flat_image_has_percent_only(labels):
 
 def test_nothing_labelled_is_refused():
     with pytest.raises(InvalidInput, match="Nothing is labelled"):
-        infarct(np.zeros((2, 3, 3), np.uint8), TISSUES, SPACING)
+        measure_infarct(np.zeros((2, 3, 3), np.uint8), TISSUES, SPACING)

@@ -8,8 +8,8 @@ import pytest
 import SimpleITK as sitk
 from true_result import truth
 
-from DeepGMMSegmentationLib.cardiac.alignment import best_shift
-from DeepGMMSegmentationLib.cardiac.quality import bhattacharyya, warnings
+from DeepGMMSegmentationLib.cardiac.alignment import estimate_shift
+from DeepGMMSegmentationLib.cardiac.quality import bhattacharyya, find_warnings
 from DeepGMMSegmentationLib.hearts.sample import heart
 
 OPEN_MS = Path(__file__).parents[4] / "shared" / "data" / "open_ms" / "patient19"
@@ -33,7 +33,7 @@ def only(found, *words):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_truth_of_synthetic_hearts_raises_nothing(seed):
     sound = heart(seed, no_reflow=seed % 2 == 1)
-    assert warnings(truth(sound), sound.images) == []
+    assert find_warnings(truth(sound), sound.images) == []
 
 
 def test_a_tiny_tissue(result):
@@ -42,20 +42,24 @@ def test_a_tiny_tissue(result):
     labels[tuple(edema[50:].T)] = 2
     percent = 100 * 50 / np.count_nonzero(labels)
     assert percent < 1
-    found = warnings(replace(result, labels=labels))
+    found = find_warnings(replace(result, labels=labels))
     assert any(f"“edema” is {percent:.2g} % of the region" in text for text in found)
 
 
 def test_no_convergence(result):
-    only(warnings(replace(result, converged=False)), "not converged after 2", "max_iterations")
+    only(find_warnings(replace(result, converged=False)), "not converged after 2", "max_iterations")
 
 
 def test_a_doubtful_name(result):
-    only(warnings(replace(result, naming=(1.0, -0.1, 2.0, 0.5))), "“healthy myocardium”", "doubt")
+    only(
+        find_warnings(replace(result, naming=(1.0, -0.1, 2.0, 0.5))),
+        "“healthy myocardium”",
+        "doubt",
+    )
 
 
 def test_restarts_that_disagree(result):
-    found = warnings(replace(result, agreement=(0.9, 0.9, 0.4, float("nan"))))
+    found = find_warnings(replace(result, agreement=(0.9, 0.9, 0.4, float("nan"))))
     only(found, "“edema”", "0.40")
 
 
@@ -89,7 +93,7 @@ def test_components_closer_than_one_deviation(result, apart, warned):
     covariances[0, 3] = covariances[0, 2]
     means[0, 3] = means[0, 2]
     means[0, 3, 1] += apart * np.sqrt(covariances[0, 2, 1, 1])
-    found = warnings(replace(result, means=means, covariances=covariances))
+    found = find_warnings(replace(result, means=means, covariances=covariances))
     assert bool(found) is warned
     if warned:
         only(found, "“edema” and “scar” look alike:", "one deviation")
@@ -100,7 +104,7 @@ def test_components_close_in_some_slices_name_them(result):
     covariances = np.repeat(result.covariances, 2, axis=0)
     means[1, 1], covariances[1, 1] = means[1, 0], covariances[1, 0]
     close = replace(result, means=means, covariances=covariances, slices=((0, 1), (2, 3)))
-    only(warnings(close), "“blood pool” and “healthy myocardium” look alike in slices 3, 4:")
+    only(find_warnings(close), "“blood pool” and “healthy myocardium” look alike in slices 3, 4:")
 
 
 def ring(depth):
@@ -125,7 +129,7 @@ def ring(depth):
 )
 def test_an_infarct_that_is_not_subendocardial(result, depth, warned):
     labels = ring(depth)
-    found = warnings(replace(result, labels=labels, spacing=(8.0, 1.0, 1.0)))
+    found = find_warnings(replace(result, labels=labels, spacing=(8.0, 1.0, 1.0)))
     assert bool(found) is warned
     if warned:
         only(found, "Only 0 % of the infarct", "not subendocardial")
@@ -141,18 +145,18 @@ def test_an_infarct_outside_the_edema(case, result):
     labels[tuple(wall[near & right & below].T)] = 4
     labels[tuple(wall[(wall[:, 0] < 4) & ~right].T)] = 3
     apart = replace(result, labels=labels)
-    only(warnings(apart), "100 % of the infarct lies outside the edema", "T2")
-    assert not warnings(replace(apart, roles=("LGE", "other", "bSSFP")))
+    only(find_warnings(apart), "100 % of the infarct lies outside the edema", "T2")
+    assert not find_warnings(replace(apart, roles=("LGE", "other", "bSSFP")))
     images = case.images.copy()
     images[1][labels == 4] = np.median(images[1][labels == 3])  # it is bright on T2 after all
-    assert not [text for text in warnings(apart, images) if "edema" in text]
+    assert not [text for text in find_warnings(apart, images) if "edema" in text]
 
 
 @pytest.mark.parametrize("shift", [(3, 0), (0, -2), (-3, 3)])
 def test_a_shifted_sequence(case, result, shift):
     images = case.images.copy()
     images[1] = np.roll(images[1], shift, axis=(1, 2))
-    found = warnings(result, images)
+    found = find_warnings(result, images)
     assert len([text for text in found if "T2 looks shifted against LGE" in text]) == 1
     assert len([text for text in found if "bSSFP looks shifted against T2" in text]) == 1
     assert not [text for text in found if "bSSFP looks shifted against LGE" in text]
@@ -164,15 +168,18 @@ def test_a_flat_image_is_checked_too(case, result):
     flat = replace(result, labels=result.labels[z], spacing=result.spacing[1:])
     images = case.images[:, z].copy()
     images[2] = np.roll(images[2], 4, axis=0)
-    assert any("bSSFP looks shifted against LGE" in text for text in warnings(flat, images))
+    assert any("bSSFP looks shifted against LGE" in text for text in find_warnings(flat, images))
 
 
 def test_best_shift_of_images_without_contrast_is_none():
     roi = np.zeros((1, 60, 60), bool)
     roi[0, 20:40, 20:40] = True
     flat = np.ones((1, 60, 60))
-    assert best_shift(flat, flat, roi, (1.0, 1.0, 1.0)) == (0, 0)
-    assert best_shift(flat[:, :8, :8], flat[:, :8, :8], roi[:, :8, :8], (1.0, 1.0, 1.0)) == (0, 0)
+    assert estimate_shift(flat, flat, roi, (1.0, 1.0, 1.0)) == (0, 0)
+    assert estimate_shift(flat[:, :8, :8], flat[:, :8, :8], roi[:, :8, :8], (1.0, 1.0, 1.0)) == (
+        0,
+        0,
+    )
 
 
 def test_best_shift_finds_what_was_shifted_under_another_contrast():
@@ -183,7 +190,7 @@ def test_best_shift_finds_what_was_shifted_under_another_contrast():
     roi[:, 25:55, 25:55] = True
     for shift in ((0, 0), (1, -4), (5, 5)):
         moved = np.roll(other, shift, axis=(1, 2))
-        assert best_shift(image, moved, roi, (8.0, 1.0, 1.0)) == shift
+        assert estimate_shift(image, moved, roi, (8.0, 1.0, 1.0)) == shift
 
 
 @pytest.mark.skipif(not OPEN_MS.exists(), reason="the shared open_ms images are not here")
@@ -192,5 +199,5 @@ def test_real_registered_sequences_pass_and_shifted_ones_do_not():
         return sitk.GetArrayFromImage(sitk.ReadImage(str(OPEN_MS / f"{name}.nii.gz")))
 
     roi, t1, t2 = read("roi") > 0, read("t1"), read("t2")
-    assert best_shift(t1, t2, roi, (1.0, 1.0, 1.0)) == (0, 0)
-    assert best_shift(t1, np.roll(t2, (2, -3), axis=(1, 2)), roi, (1.0, 1.0, 1.0)) == (2, -3)
+    assert estimate_shift(t1, t2, roi, (1.0, 1.0, 1.0)) == (0, 0)
+    assert estimate_shift(t1, np.roll(t2, (2, -3), axis=(1, 2)), roi, (1.0, 1.0, 1.0)) == (2, -3)

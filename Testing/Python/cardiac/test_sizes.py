@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from DeepGMMSegmentationLib import InvalidInput
-from DeepGMMSegmentationLib.cardiac.sizes import sizes
+from DeepGMMSegmentationLib.cardiac.sizes import measure_sizes
 from DeepGMMSegmentationLib.mixture.matching import dice, match
 
 TISSUES = ("blood pool", "healthy myocardium", "edema", "scar")
@@ -29,7 +29,7 @@ def test_sizes_of_a_box_by_hand():
     labels[1, 5:] = 2  # 50
     labels[2, 5:9] = 3  # 40
     labels[3, 5:6] = 4  # 10
-    blood, healthy, edema, scar = sizes(labels, TISSUES, (8.0, 1.5, 1.25))
+    blood, healthy, edema, scar = measure_sizes(labels, TISSUES, (8.0, 1.5, 1.25))
     assert (blood.voxels, healthy.voxels, edema.voxels, scar.voxels) == (200, 50, 40, 10)
     assert blood.ml == pytest.approx(3.0)
     assert scar.ml == pytest.approx(0.15)
@@ -45,7 +45,7 @@ def test_sizes_of_ellipsoids_agree_with_their_formula():
     outer, inner = (35.0, 45.0, 40.0), (25.0, 30.0, 28.0)
     labels = ellipsoid(shape, spacing, outer).astype(np.uint8) * 2
     labels[ellipsoid(shape, spacing, inner)] = 1
-    blood, healthy = sizes(labels, TISSUES[:2], spacing, density=1.06)
+    blood, healthy = measure_sizes(labels, TISSUES[:2], spacing, density=1.06)
     inside = 4 / 3 * np.pi * np.prod(inner) / 1000
     shell = 4 / 3 * np.pi * np.prod(outer) / 1000 - inside
     assert blood.ml == pytest.approx(inside, rel=0.005)
@@ -71,20 +71,20 @@ def test_sizes_hold_for_an_oblique_grid():
     semiaxes = np.array((25.0, 33.0, 28.0))
     inside = (((points.T - center) / semiaxes) ** 2).sum(axis=1) <= 1
     labels = inside.reshape(shape).astype(np.uint8)
-    (size,) = sizes(labels, ("Class 1",), spacing)
+    (size,) = measure_sizes(labels, ("Class 1",), spacing)
     assert size.ml == pytest.approx(4 / 3 * np.pi * semiaxes.prod() / 1000, rel=0.01)
     assert size.percent_of_myocardium is None  # the class has no name
 
 
 def test_an_absent_tissue_has_size_zero():
     labels = np.ones((2, 3, 3), np.uint8)
-    scar = sizes(labels, TISSUES, (1, 1, 1))[3]
+    scar = measure_sizes(labels, TISSUES, (1, 1, 1))[3]
     assert (scar.voxels, scar.ml, scar.percent_of_region) == (0, 0.0, 0.0)
     assert scar.percent_of_myocardium is None
 
 
 def test_a_flat_image_has_no_volume():
-    size = sizes(np.ones((3, 3), np.uint8), ("scar",), (1.0, 1.0))[0]
+    size = measure_sizes(np.ones((3, 3), np.uint8), ("scar",), (1.0, 1.0))[0]
     assert size.voxels == 9
     assert size.ml is None
     assert size.grams is None
@@ -107,7 +107,7 @@ def test_a_flat_image_has_no_volume():
 )
 def test_what_cannot_be_measured_is_refused(labels, spacing, density, text):
     with pytest.raises(InvalidInput, match=text):
-        sizes(labels, TISSUES, spacing, density)
+        measure_sizes(labels, TISSUES, spacing, density)
 
 
 label_maps = arrays(np.uint8, (3, 4, 5), elements=st.integers(0, 4))

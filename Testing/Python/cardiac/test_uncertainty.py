@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from DeepGMMSegmentationLib import InvalidInput
-from DeepGMMSegmentationLib.cardiac.uncertainty import entropy, entropy_figure, volume
+from DeepGMMSegmentationLib.cardiac.uncertainty import draw_entropy, entropy, estimate_volume
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_entropy_runs_from_certain_to_undecided():
 
 def test_volume_by_hand():
     p = np.array([1.0, 0.96, 0.94, 0.5, 0.06, 0.04, 0.0]).reshape(1, 1, 7)
-    found = volume("scar", p, (10.0, 10.0, 10.0))  # 1 mL a voxel
+    found = estimate_volume("scar", p, (10.0, 10.0, 10.0))  # 1 mL a voxel
     assert found.tissue == "scar"
     assert found.expected_ml == pytest.approx(3.5)
     assert found.low_ml == pytest.approx(2.0)
@@ -42,7 +42,7 @@ def test_volume_by_hand():
 
 def test_the_interval_is_that_of_voxels_that_err_together(probabilities):
     p = probabilities[1].astype(float)
-    found = volume("scar", p, (10.0, 1.5, 1.5))
+    found = estimate_volume("scar", p, (10.0, 1.5, 1.5))
     ml = 0.0225
     draws = np.array([(p > u).sum() * ml for u in np.random.default_rng(1).random(20_000)])
     assert found.expected_ml == pytest.approx(draws.mean(), rel=0.02)
@@ -55,10 +55,10 @@ def test_the_interval_is_that_of_voxels_that_err_together(probabilities):
 @given(arrays(np.float64, (2, 3, 4), elements=st.floats(0, 1)))
 @settings(deadline=None)
 def test_a_certain_map_has_no_spread_and_others_are_ordered(p):
-    certain = volume("scar", np.round(p), (1.0, 1.0, 1.0))
+    certain = estimate_volume("scar", np.round(p), (1.0, 1.0, 1.0))
     assert certain.low_ml == pytest.approx(certain.expected_ml)
     assert certain.high_ml == pytest.approx(certain.expected_ml)
-    found = volume("scar", p, (1.0, 1.0, 1.0))
+    found = estimate_volume("scar", p, (1.0, 1.0, 1.0))
     assert 0 <= found.low_ml <= found.high_ml <= p.size / 1000
     # No voxel below 0.05 is counted, none above 0.95 left out.
     assert found.low_ml * 0.95 - 1e-12 <= found.expected_ml
@@ -67,12 +67,12 @@ def test_a_certain_map_has_no_spread_and_others_are_ordered(p):
 
 def test_a_flat_map_has_no_volume():
     with pytest.raises(InvalidInput, match="three-dimensional"):
-        volume("scar", np.ones((3, 3)), (1.0, 1.0))
+        estimate_volume("scar", np.ones((3, 3)), (1.0, 1.0))
 
 
 def test_the_figure_shows_the_region_only(probabilities):
     probabilities[:, 1] = 0
-    figure = entropy_figure(probabilities, (8.0, 1.0, 1.0))
+    figure = draw_entropy(probabilities, (8.0, 1.0, 1.0))
     shown = [ax for ax in figure.axes if ax.get_title()]
     assert [ax.get_title() for ax in shown] == ["slice 1", "slice 3"]
     drawn = shown[0].images[0].get_array()

@@ -18,7 +18,7 @@ from DeepGMMSegmentationLib.io.images import (
     read_images,
     read_labels,
     read_roi,
-    segments,
+    read_segments,
     write_image,
 )
 
@@ -349,7 +349,7 @@ def test_label_maps_are_whole_numbers_from_zero(tmp_path):
     values, made = read_labels(path)
     assert np.array_equal(values, labels)
     assert values.dtype.kind == "i"
-    assert segments(made) == []
+    assert read_segments(made) == []
     for bad in (-1, 0.5, math.nan, math.inf):
         wrong = labels.astype(np.float32)
         wrong[0, 0, 0] = bad

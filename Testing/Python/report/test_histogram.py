@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm, t
 
 from DeepGMMSegmentationLib import Settings
-from DeepGMMSegmentationLib.report.histogram import histogram
+from DeepGMMSegmentationLib.report.histogram import compute_histogram
 from DeepGMMSegmentationLib.result import Result
 
 MEANS, DEVIATIONS, PROPORTIONS = (100.0, 300.0), (20.0, 40.0), (0.3, 0.7)
@@ -46,7 +46,7 @@ def result(labels, means, deviations, proportions, slices):
 
 def test_components_are_the_fitted_densities_and_explain_the_region(case):
     image, fitted = case
-    found = histogram(fitted, image, 0)
+    found = compute_histogram(fitted, image, 0)
     for component, p, mean, deviation in zip(found.components, PROPORTIONS, MEANS, DEVIATIONS):
         np.testing.assert_allclose(component, p * norm.pdf(found.intensity, mean, deviation))
     np.testing.assert_allclose(found.mixture, found.components.sum(axis=0))
@@ -58,7 +58,7 @@ def test_components_are_the_fitted_densities_and_explain_the_region(case):
 def test_students_t_where_that_was_fitted(case):
     image, fitted = case
     fitted = dataclasses.replace(fitted, settings=Settings(classes=2, degrees_of_freedom=5.0))
-    found = histogram(fitted, image, 0)
+    found = compute_histogram(fitted, image, 0)
     expected = PROPORTIONS[0] * t.pdf(found.intensity, 5, MEANS[0], DEVIATIONS[0])
     np.testing.assert_allclose(found.components[0], expected)
 
@@ -69,7 +69,7 @@ def test_a_mixture_per_slice_weighs_as_its_voxels(case):
     labels[1, 50:] = 0  # half as many voxels in the second slice
     far = (MEANS[0] + 50, MEANS[1] + 50)
     fitted = result(labels, [MEANS, far], [DEVIATIONS] * 2, [PROPORTIONS, (0.5, 0.5)], [(0,), (1,)])
-    found = histogram(fitted, image, 0)
+    found = compute_histogram(fitted, image, 0)
     first = PROPORTIONS[1] * norm.pdf(found.intensity, MEANS[1], DEVIATIONS[1])
     second = 0.5 * norm.pdf(found.intensity, far[1], DEVIATIONS[1])
     np.testing.assert_allclose(found.components[1], (2 * first + second) / 3)
@@ -78,7 +78,7 @@ def test_a_mixture_per_slice_weighs_as_its_voxels(case):
 def test_whole_intensities_give_even_bins(case):
     image, fitted = case
     whole = (image / 20).astype(np.int16)
-    found = histogram(fitted, whole, 0)
+    found = compute_histogram(fitted, whole, 0)
     steps = np.diff(found.intensity)
     assert steps == pytest.approx(np.full(len(steps), steps[0]))
     assert steps[0] == round(steps[0])

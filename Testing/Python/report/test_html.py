@@ -15,7 +15,7 @@ from DeepGMMSegmentationLib import InvalidInput, Settings
 from DeepGMMSegmentationLib.cardiac.measures import measure
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.mixture.postprocess import clean
-from DeepGMMSegmentationLib.report.html import html
+from DeepGMMSegmentationLib.report.html import render_report
 from DeepGMMSegmentationLib.report.tables import case_csv, cohort_csv, rows
 
 NAMES = ("blood pool", "healthy myocardium", "edema", "scar")
@@ -125,7 +125,7 @@ def test_the_cohort_has_one_row_per_case(case, measures):
 
 
 def test_the_report_shows_the_same_figures_and_loads_nothing(case, result, measures):
-    text = html(measures, result, case.images)
+    text = render_report(measures, result, case.images)
     read = Reader(text)
     shown = " ".join(read.texts)
     assert f"{measures.infarct.infarct.percent_of_myocardium:.1f} %" in shown
@@ -147,7 +147,7 @@ def test_the_report_shows_the_same_figures_and_loads_nothing(case, result, measu
 def test_the_report_escapes_names_and_shows_warnings(case, result):
     odd = replace(result, converged=False, roles=("LGE", "<b>T2", "bSSFP"))
     found = measure(odd, case.images, case="<script>alert(1)</script>")
-    text = html(found, odd, case.images)
+    text = render_report(found, odd, case.images)
     assert "script" not in Reader(text).tags
     assert "&lt;script&gt;" in text
     assert "<b>T2" not in text
@@ -164,7 +164,7 @@ def test_nothing_of_the_patient_gets_into_the_report(case, result):
         result, case.images, case="A", reference=reference, rv_insertion=case.rv_insertion
     )
     record = found.to_dict()
-    shown = html(found, result, case.images, reference.GetDirection())
+    shown = render_report(found, result, case.images, reference.GetDirection())
     for text in (json.dumps(record), case_csv(record), cohort_csv([record]), shown):
         assert "Doe^Jane" not in text
         assert "20200102" not in text
@@ -199,7 +199,7 @@ def test_unnamed_classes_have_sizes_only_and_say_so(case):
     assert found.slices == ()
     assert found.yardsticks == ()
     assert any("no tissue names" in note for note in found.notes)
-    text = html(found, unnamed, case.images)
+    text = render_report(found, unnamed, case.images)
     assert "Infarct size" not in text
     assert "no tissue names" in text
     assert "tissue_class_1_ml" in cohort_csv([found.to_dict()])
@@ -224,7 +224,7 @@ def test_blood_and_myocardium_alone():
     assert found.infarct.myocardium.voxels == np.count_nonzero(labels == 2)
     assert any("neither a scar nor an edema" in note for note in found.notes)
     assert any("no LGE image" in note for note in found.notes)
-    assert "Myocardium" in html(found, two, whole.images[2:])
+    assert "Myocardium" in render_report(found, two, whole.images[2:])
 
 
 def test_a_flat_image_has_a_report_too(case, result):
@@ -242,7 +242,7 @@ def test_a_flat_image_has_a_report_too(case, result):
     assert found.aha is None
     assert found.infarct.infarct.percent_of_myocardium > 0
     assert any("no volume" in note for note in found.notes)
-    assert "% of myocardium" in html(found, flat, case.images[:, z])
+    assert "% of myocardium" in render_report(found, flat, case.images[:, z])
 
 
 def test_a_segmentation_without_wall_is_measured_too(case, result):
@@ -286,7 +286,7 @@ def test_agreement_over_restarts_is_shown(case, result):
     found = measure(several)
     assert found.agreement == (0.9, 0.8, 0.75, None, 1.0)
     json.dumps(found.to_dict(), allow_nan=False)
-    assert "0.75" in html(found, several, case.images)
+    assert "0.75" in render_report(found, several, case.images)
 
 
 def test_a_drawn_remote_region_changes_n_sd_only(case, result, measures):

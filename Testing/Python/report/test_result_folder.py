@@ -20,8 +20,8 @@ from scipy import stats
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.priors import Prior
-from DeepGMMSegmentationLib.report.figures import figure
-from DeepGMMSegmentationLib.report.result_folder import OUTPUTS, Wanted, write
+from DeepGMMSegmentationLib.report.figures import draw_figure
+from DeepGMMSegmentationLib.report.result_folder import OUTPUTS, Wanted, write_result
 from DeepGMMSegmentationLib.tissues import PRESETS, TISSUES
 
 SPACING = (8.0, 1.3, 1.2)
@@ -62,7 +62,7 @@ def case(scope="volume", shape=(5, 24, 26)):
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("written") / "out"
     result, images, reference, truth = case()
-    write(result, images, reference, folder, Wanted(probabilities=True))
+    write_result(result, images, reference, folder, Wanted(probabilities=True))
     return folder, result, images, reference, truth
 
 
@@ -99,7 +99,7 @@ def test_label_and_probability_maps_have_the_voxels_and_the_grid(written):
 
 def test_probability_maps_only_when_asked(tmp_path):
     result, images, reference, _ = case()
-    write(result, images, reference, tmp_path / "out")
+    write_result(result, images, reference, tmp_path / "out")
     assert not list((tmp_path / "out").glob("probability*"))
 
 
@@ -200,12 +200,12 @@ def test_numbers_that_json_has_not_become_null():
 
 def test_an_earlier_result_stays_unless_forced(tmp_path):
     result, images, reference, _ = case()
-    write(result, images, reference, tmp_path, Wanted(probabilities=True))
+    write_result(result, images, reference, tmp_path, Wanted(probabilities=True))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(InvalidInput, match=r"exists; name another folder, or add --force"):
-        write(result, images, reference, tmp_path)
+        write_result(result, images, reference, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    write(result, images, reference, tmp_path, force=True)
+    write_result(result, images, reference, tmp_path, force=True)
     assert {path.name for path in tmp_path.iterdir()} == {
         name for name in before if not name.startswith("probability")
     }
@@ -214,7 +214,7 @@ def test_an_earlier_result_stays_unless_forced(tmp_path):
 def test_a_result_on_another_grid_is_refused(tmp_path):
     result, images, reference, _ = case()
     with pytest.raises(InvalidInput, match="whose grid the labels are on"):
-        write(result, images, reference[:, :, 1:], tmp_path / "out")
+        write_result(result, images, reference[:, :, 1:], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -252,7 +252,7 @@ def unprivileged():
 def test_a_full_disk_leaves_nothing(written, tmp_path, size):
     _, result, images, reference, _ = written
     with full_disk(size), pytest.raises(InvalidInput, match="cannot be written"):
-        write(result, images, reference, tmp_path / "out", Wanted(probabilities=True))
+        write_result(result, images, reference, tmp_path / "out", Wanted(probabilities=True))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -263,7 +263,7 @@ def test_a_read_only_folder_is_refused(written, name):
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o555)
         with unprivileged(), pytest.raises(InvalidInput, match="Permission denied"):
-            write(result, images, reference, Path(parent) / name)
+            write_result(result, images, reference, Path(parent) / name)
         assert list(Path(parent).iterdir()) == []
 
 
@@ -272,7 +272,7 @@ def test_a_read_only_folder_is_refused(written, name):
 
 def test_the_figure_shows_every_sequence_with_its_fit():
     result, images, reference, _ = case()
-    axes = figure(result, images, reference.GetDirection()).axes
+    axes = draw_figure(result, images, reference.GetDirection()).axes
     shown = {each.get_title() for each in axes}
     assert {"LGE, slice 4 of 5", "T2, slice 4 of 5", "Labels on LGE"} <= shown
 
@@ -300,19 +300,19 @@ def test_the_figure_takes_any_number_of_sequences(sequences):
         means=np.repeat(result.means[..., :1], sequences, axis=-1),
         covariances=np.einsum("bk,mn->bkmn", result.covariances[..., 0, 0], np.eye(sequences)),
     )
-    axes = figure(result, np.repeat(images[:1], sequences, axis=0)).axes
+    axes = draw_figure(result, np.repeat(images[:1], sequences, axis=0)).axes
     assert {f"{role} intensity" for role in roles} <= {each.get_xlabel() for each in axes}
 
 
 def test_the_figure_turns_the_patients_left_to_the_right():
     result, images, *_ = case()
     pictures = [
-        figure(result, images, np.diag(signs).ravel()).axes[0].images[0].get_array()
+        draw_figure(result, images, np.diag(signs).ravel()).axes[0].images[0].get_array()
         for signs in ((1, 1, 1), (-1, -1, 1))
     ]
     assert np.array_equal(pictures[0], pictures[1][::-1, ::-1])
     # A coronal stack: rows run towards superior, which belongs at the top.
-    coronal = figure(result, images, (1, 0, 0, 0, 0, 1, 0, 1, 0)).axes[0].images[0].get_array()
+    coronal = draw_figure(result, images, (1, 0, 0, 0, 0, 1, 0, 1, 0)).axes[0].images[0].get_array()
     assert np.array_equal(coronal, pictures[0][::-1])
 
 
@@ -325,16 +325,16 @@ def test_the_figure_of_one_plane():
         spacing=SPACING[1:],
         slices=((0,),),
     )
-    axes = figure(flat, images[:, 1]).axes
+    axes = draw_figure(flat, images[:, 1]).axes
     assert "LGE, slice 1 of 1" in {each.get_title() for each in axes}
 
 
 def test_a_report_is_written_where_it_is_wanted(tmp_path):
     result, images, reference, _ = case()
-    write(result, images, reference, tmp_path / "plain")
+    write_result(result, images, reference, tmp_path / "plain")
     assert not (tmp_path / "plain" / "report.html").exists()
     wanted = Wanted(report=True, name="Heart <7>")
-    write(result, images, reference, tmp_path / "full", wanted)
+    write_result(result, images, reference, tmp_path / "full", wanted)
     page = (tmp_path / "full" / "report.html").read_text(encoding="utf-8")
     assert "Heart &lt;7&gt;" in page
     table = (tmp_path / "full" / "measures.csv").read_text(encoding="utf-8")
@@ -342,5 +342,5 @@ def test_a_report_is_written_where_it_is_wanted(tmp_path):
     assert stored["measures"]["case"] == "Heart <7>"
     for each in stored["measures"]["sizes"]:
         assert str(each["voxels"]) in table
-    write(result, images, reference, tmp_path / "full", force=True)
+    write_result(result, images, reference, tmp_path / "full", force=True)
     assert not (tmp_path / "full" / "report.html").exists(), "a stale report is not left behind"
