@@ -1,28 +1,15 @@
-"""What the sub-commands share: how they are added, talk and show that they go on."""
+"""What the commands write while they run: lines, and how far they are."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..io.cohort import CaseFiles
     from ..result import Progress, ProgressCallback
-
-
-def add_command(
-    subparsers: Any, name: str, usage: str, summary: str, description: str
-) -> argparse.ArgumentParser:
-    """Add a sub-command and return its parser."""
-    return subparsers.add_parser(
-        name,
-        help=summary,
-        usage=f"deepgmm {name} {usage} [options]",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 def say(text: str) -> None:
@@ -52,3 +39,10 @@ def progress_bar() -> Iterator[ProgressCallback]:
     finally:
         for bar in bars:
             bar.close()
+
+
+def count_reading(files: Iterable[CaseFiles], shown: bool = True) -> Iterable[CaseFiles]:
+    """Show on stderr, where it is `shown`, how many of the cases are read."""
+    from tqdm import tqdm
+
+    return tqdm(files, desc="Reading", unit="case", disable=not shown, leave=False)

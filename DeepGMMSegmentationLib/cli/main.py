@@ -12,17 +12,10 @@ from typing import Optional
 
 from ..errors import Cancelled, DeepGMMError, InvalidInput
 from ..version import __version__
-from . import reproduce, segment, train
+from . import demo, evaluate, prior, reproduce, segment, train
 
-# Each adds its own sub-command; what runs it is imported only then, so that --help is quick.
-COMMANDS = (
-    segment.add_segment,
-    segment.add_demo,
-    segment.add_evaluate,
-    train.add_prior,
-    train.add_train,
-    reproduce.add_reproduce,
-)
+# Each adds its parser and has a `run`, which imports what it needs, so that --help is quick.
+COMMANDS = (segment, demo, evaluate, prior, train, reproduce)
 
 DESCRIPTION = """\
 Divide a region, foremost the left ventricle, in aligned multi-sequence images (LGE, T2, bSSFP)
@@ -50,8 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"deepgmm {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in COMMANDS:
-        add(subparsers).add_argument(
+    for command in COMMANDS:
+        command.add_parser(subparsers).add_argument(
             "--debug", action="store_true", help="show the traceback of an error"
         )
     return parser

@@ -1,4 +1,4 @@
-"""The options of the command line that stand for the fields of `Settings` and its like."""
+"""What the commands share of their options: the fields of `Settings`, tables, files."""
 
 from __future__ import annotations
 
@@ -18,26 +18,99 @@ if TYPE_CHECKING:
     from ..training.trained_network import TrainedNetwork
 
 
-def add_settings(parser: argparse.ArgumentParser) -> Any:
-    """Add an option for every field of `Settings`; return the group of where others come from."""
+CASES_TABLE = """\
+The table has a row per case and the columns: roi, one per sequence, whose header is its role
+(LGE, T2, bSSFP or any name), and, if wanted, case (a name) and segment. Paths are relative to the
+table."""
+
+
+def add_command(
+    subparsers: Any, name: str, usage: str, summary: str, description: str
+) -> argparse.ArgumentParser:
+    """Add a sub-command and return its parser."""
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        usage=f"deepgmm {name} {usage} [options]",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_case_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that makes one file from a table of cases."""
+    parser.add_argument(
+        "--resample",
+        action="store_true",
+        help="bring what is on another grid onto the first image's of its case",
+    )
+    parser.add_argument("--force", action="store_true", help="replace an earlier file")
+
+
+def chosen_file(args: argparse.Namespace) -> Path:
+    """Return where ``--out`` is to be written.
+
+    Raises
+    ------
+    InvalidInput
+        If it exists and is not to be replaced, or its folder does not exist.
+    """
+    out = Path(args.out)
+    if out.exists() and not args.force:
+        raise InvalidInput(f"{out} exists; name another file, or add --force.")
+    if not out.parent.is_dir():
+        raise InvalidInput(f"{out.parent} is no folder; make it, or name another one.")
+    return out
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, base: Settings, infarct: Optional[Settings] = None
+) -> Any:
+    """Add an option for every field of `Settings`.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    base : Settings
+        What holds where no option is given, for the help.
+    infarct : Settings, optional
+        What holds with ``--infarct``, where the command has that.
+
+    Returns
+    -------
+    mutually exclusive group
+        Of the options that bring other settings.
+    """
     group = parser.add_argument_group("settings")
-    base = group.add_mutually_exclusive_group()
-    base.add_argument(
+    sources = group.add_mutually_exclusive_group()
+    sources.add_argument(
         "--settings", metavar="FILE", help="a JSON file of settings; options given here win over it"
     )
-    base.add_argument(
+    sources.add_argument(
         "--paper", action="store_true", help="the values of the paper and its authors' code"
     )
-    add_fields(group, Settings)
-    return base
+    add_fields(group, base, infarct)
+    return sources
 
 
-def add_fields(group: Any, record: type) -> None:
-    """Add an option for every field of a record, in the words of that field."""
-    kinds = typing.get_type_hints(record)
-    for field in dataclasses.fields(record):
+def add_fields(group: Any, base: Any, infarct: Optional[Settings] = None) -> None:
+    """Add an option for every field of a record, in the words of that field.
+
+    Parameters
+    ----------
+    group : argument group
+    base : dataclass instance
+        What holds where no option is given.
+    infarct : Settings, optional
+        What holds with ``--infarct``.
+    """
+    kinds = typing.get_type_hints(type(base))
+    for field in dataclasses.fields(base):
         options = field.metadata.get("choices")
-        default = "none" if field.default is None else field.default
+        default = _shown(getattr(base, field.name))
+        other = default if infarct is None else _shown(getattr(infarct, field.name))
+        if other != default:
+            default += f"; with --infarct {other}"
         text = field.metadata["help"].replace("`", "")
         group.add_argument(
             "--" + field.name.replace("_", "-"),
@@ -49,6 +122,13 @@ def add_fields(group: Any, record: type) -> None:
             type=_CONVERTERS.get(field.name) or _converter(kinds[field.name]),
             help=f"{text} (default: {default})".replace("%", "%%"),
         )
+
+
+def _shown(value: Any) -> str:
+    """Return a setting's value for the help."""
+    if isinstance(value, Prior):
+        return f"“{value.name}”"
+    return "none" if value is None else str(value)
 
 
 def chosen_fields(args: argparse.Namespace, record: type) -> dict[str, Any]:
@@ -131,7 +211,7 @@ def chosen_network(args: argparse.Namespace) -> Optional[TrainedNetwork]:
 
 def _converter(kind: Any) -> Callable[[str], Any]:
     """Return what turns text into a field's value; "none" is None where a field may be it."""
-    kinds = [each for each in typing.get_args(kind) if each is not type(None)]
+    kinds = [part for part in typing.get_args(kind) if part is not type(None)]
     if not kinds:
         return kind
 

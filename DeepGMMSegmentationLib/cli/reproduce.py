@@ -1,4 +1,4 @@
-"""The sub-command ``reproduce``: the paper's tables."""
+"""The command ``deepgmm reproduce``: the paper's tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled, InvalidInput
 from ..version import __version__
-from .console import add_command, progress_bar, say
+from .console import progress_bar, say
+from .options import add_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..reproduction.scores import Score
 
 PHANTOM = "phantom"
-KEPT = ".unfinished"
+UNFINISHED = ".unfinished"
 OUTPUTS = ("tables.txt", "table1.csv", "table2.csv", "slices.csv", PHANTOM)
 PAPER = "Schwab, Mayr and Haltmeier, arXiv:2404.12252"
 
@@ -36,11 +37,11 @@ The MyoPS 2020 data set needs its organisers' consent (*_C0, *_T2, *_DE, *_gd.ni
 The deep methods take some ten seconds a slice on a CPU: all of it is a matter of hours.
 
 Writes tables.txt, table1.csv and table2.csv (means and deviations), slices.csv (every slice). Until
-it is done, what is done is kept beside the folder (tables{KEPT}): the same command goes on from
-there."""
+it is done, what is finished is beside the folder (tables{UNFINISHED}): the same command goes on
+from there."""
 
 
-def add_reproduce(subparsers: Any) -> argparse.ArgumentParser:
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm reproduce``."""
     usage = "(--myops FOLDER | --phantom) --out FOLDER"
     summary = "run the paper's experiments"
@@ -69,14 +70,14 @@ def add_reproduce(subparsers: Any) -> argparse.ArgumentParser:
             f"--{name}", type=int, default=default, help=f"{text} (default: {default})"
         )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.set_defaults(run=reproduce)
+    parser.set_defaults(run=run)
     return parser
 
 
-def reproduce(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Run ``deepgmm reproduce``."""
     from ..io.folders import whole_folder
-    from ..reproduction.experiments import reproduce as run
+    from ..reproduction.experiments import reproduce
     from ..reproduction.myops import CROP, PHANTOM_CROP, read_myops, write_phantoms
     from ..reproduction.protocol import METHODS, TABLES, Protocol
     from ..reproduction.scores import score_csv, table_csv
@@ -96,18 +97,18 @@ def reproduce(args: argparse.Namespace) -> None:
             write_phantoms(folder, args.patients, args.seed)
         slices = read_myops(folder, PHANTOM_CROP if args.phantom else CROP)
         out = Path(args.out).resolve()
-        kept = out.with_name(out.name + KEPT)
+        unfinished = out.with_name(out.name + UNFINISHED)
         try:
             with progress_bar() as progress:
-                scores, notes = run(slices, protocol, kept, progress)
+                scores, notes = reproduce(slices, protocol, unfinished, progress)
         except (Cancelled, KeyboardInterrupt) as error:
-            raise Cancelled(f"the same command goes on from {kept}.") from error
+            raise Cancelled(f"the same command goes on from {unfinished}.") from error
         text = _text(args.phantom, slices, protocol, scores, notes)
         (new / "tables.txt").write_text(text + "\n", encoding="utf-8")
         (new / "slices.csv").write_text(score_csv(scores), encoding="utf-8")
         for table in TABLES:
             (new / f"table{table}.csv").write_text(table_csv(scores, table), encoding="utf-8")
-    shutil.rmtree(kept)
+    shutil.rmtree(unfinished)
     say(text)
     say(f"Written to {args.out}.")
 
@@ -123,8 +124,8 @@ def _text(
     from ..reproduction.scores import RULES, table_text
 
     _, test = split(slices)
-    patients = len({each.patient for each in slices})
-    tested = ", ".join(sorted({each.patient for each in test}))
+    patients = len({item.patient for item in slices})
+    tested = ", ".join(sorted({item.patient for item in test}))
     rows, columns = slices[0].case.truth.shape[1:]
     data = "SYNTHETIC hearts, no patients; the paper's figures are of MyoPS 2020"
     return "\n".join(

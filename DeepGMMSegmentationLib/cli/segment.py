@@ -1,15 +1,23 @@
-"""The sub-commands ``segment``, ``demo`` and ``evaluate``."""
+"""The command ``deepgmm segment``: read a case's files, segment, write the result."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import InvalidInput
-from .console import add_command, progress_bar, say
-from .options import add_network, add_settings, chosen_network, chosen_settings
-from .segment_cases import segment_cases
+from ..priors import Prior
+from ..settings import Settings
+from .console import progress_bar, say
+from .options import add_command, add_network, add_settings, chosen_network, chosen_settings
+
+if TYPE_CHECKING:
+    from ..io.cohort import CaseFiles
+    from ..io.writing import PathLike
+    from ..report.result_folder import Wanted
+    from ..result import ProgressCallback, Result
+    from ..training.trained_network import TrainedNetwork
 
 SEGMENT = """\
 Divide a region of aligned images into tissues.
@@ -37,18 +45,8 @@ files above; cohort.csv has the measures of all. A case that is done already is 
 fails is reported at the end. torchrun shares the cases among processes and machines:
   torchrun --nproc-per-node 4 -m DeepGMMSegmentationLib segment --cases cases.csv --out-dir out/"""
 
-DEMO = """\
-Draw a synthetic heart (no patient's), write it as files, segment these, and compare with the
-truth."""
 
-EVALUATE = """\
-Compare two label maps on one grid: Dice coefficient of every label.
-
-Example:
-  deepgmm evaluate out/labels.nii.gz truth.nii.gz --match"""
-
-
-def add_segment(subparsers: Any) -> argparse.ArgumentParser:
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm segment``."""
     usage = "(IMAGE [IMAGE ...] --roi FILE --out FOLDER | --cases FILE --out-dir FOLDER)"
     summary = "divide a region of aligned images into tissues"
@@ -102,8 +100,9 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
         metavar="FILE",
         help="a mask of remote myocardium, for the n-SD thresholds (default: the healthy class)",
     )
-    _add_output(parser)
-    add_settings(parser).add_argument(
+    add_output(parser)
+    infarct = Settings.infarct(Prior.infarct().means)
+    add_settings(parser, Settings(), infarct=infarct).add_argument(
         "--infarct",
         action="store_true",
         help="the preset for a heart with an infarct: named tissues, from the LGE, T2 and bSSFP "
@@ -115,45 +114,12 @@ def add_segment(subparsers: Any) -> argparse.ArgumentParser:
         help="with --infarct: look for a dark core in the scar as a tissue of its own",
     )
     add_network(parser)
-    parser.set_defaults(run=segment)
+    parser.set_defaults(run=run)
     return parser
 
 
-def add_demo(subparsers: Any) -> argparse.ArgumentParser:
-    """Add ``deepgmm demo``."""
-    summary = "segment a synthetic heart and compare with its truth"
-    parser = add_command(subparsers, "demo", "[--out FOLDER]", summary, DEMO)
-    parser.add_argument(
-        "--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)"
-    )
-    _add_output(parser)
-    add_settings(parser)
-    parser.set_defaults(run=demo)
-    return parser
-
-
-def add_evaluate(subparsers: Any) -> argparse.ArgumentParser:
-    """Add ``deepgmm evaluate``."""
-    summary = "compare two label maps: Dice per label"
-    parser = add_command(subparsers, "evaluate", "LABELS TRUTH", summary, EVALUATE)
-    parser.add_argument(
-        "labels", metavar="LABELS", help="the label map to judge (NIfTI, NRRD, .seg.nrrd, MHA)"
-    )
-    parser.add_argument("truth", metavar="TRUTH", help="the label map to judge it by")
-    parser.add_argument(
-        "--match",
-        action="store_true",
-        help="pair the labels with the truth's so that the mean Dice is highest (labels of "
-        "unnamed classes have no order of their own)",
-    )
-    parser.add_argument(
-        "--resample", action="store_true", help="bring the truth onto the labels' grid"
-    )
-    parser.set_defaults(run=evaluate)
-    return parser
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the options of what is written."""
     parser.add_argument("--force", action="store_true", help="replace an earlier result")
     parser.add_argument(
         "--probabilities", action="store_true", help="write a probability map per tissue too"
@@ -163,21 +129,22 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def segment(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Run ``deepgmm segment``."""
     if args.no_reflow and not args.infarct:
         raise InvalidInput("--no-reflow goes with --infarct; add that, or remove it.")
     if args.refine and not args.network:
         raise InvalidInput("--refine goes with --network; add that, or remove it.")
-    if _of_a_cohort(args):
-        segment_cases(args)
+    if _names_a_cohort(args):
+        from .cohort import segment_cohort
+
+        segment_cohort(args)
         return
     from ..io.cohort import CaseFiles
     from ..io.folders import check_folder
     from ..io.sequences import file_roles
     from ..report.result_folder import OUTPUTS, Wanted
-    from .job import segment_files
-    from .terminal import overview
+    from .text_tables import size_table
 
     network = chosen_network(args)
     roles = args.roles or file_roles(args.images)
@@ -201,11 +168,81 @@ def segment(args: argparse.Namespace) -> None:
             remote=args.remote,
             progress=progress,
         )
-    say(overview(result))
+    say(size_table(result))
     say(f"Written to {args.out}; open segmentation.seg.nrrd in 3D Slicer, or figure.png.")
 
 
-def _of_a_cohort(args: argparse.Namespace) -> bool:
+def segment_files(
+    case: CaseFiles,
+    settings: Settings,
+    folder: PathLike,
+    wanted: Wanted,
+    *,
+    network: Optional[TrainedNetwork] = None,
+    refine: int = 0,
+    resample: bool = False,
+    force: bool = False,
+    seeds: Optional[PathLike] = None,
+    remote: Optional[PathLike] = None,
+    progress: Optional[ProgressCallback] = None,
+) -> Result:
+    """Segment a case from its files into a folder; its truth is not looked at.
+
+    Parameters
+    ----------
+    case : CaseFiles
+        Where its sequences and its region are.
+    settings : Settings
+        How it is segmented.
+    folder : path
+        Where the result goes; see `write_result`, also for `wanted` and `force`.
+    network, refine
+        See `segment`.
+    resample : bool
+        Whether what is on another grid is brought onto the first image's.
+    seeds : path, optional
+        Strokes of truth: labels, or the segments of a ``.seg.nrrd`` by their tissues' names.
+    remote : path, optional
+        A mask of remote myocardium, for the n-SD thresholds.
+    progress : callable, optional
+        Called with a `Progress` once per iteration; may raise `Cancelled`.
+
+    Raises
+    ------
+    InvalidInput
+        If a file or a setting cannot be used.
+    """
+    import SimpleITK as sitk
+
+    from ..io.cohort import read_named_labels
+    from ..io.images import read_images, read_roi
+    from ..report.result_folder import write_result
+    from ..segmentation import segment
+
+    # What of ITK's warnings matters is an error of ours, in words that say what to do.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    images, reference = read_images(list(case.images.values()), resample)
+    roi = read_roi(case.roi, reference, case.segment, resample)
+    strokes = None
+    if seeds is not None:
+        strokes, _ = read_named_labels(Path(seeds), reference, settings.tissues, resample)
+    remote_mask = None if remote is None else read_roi(remote, reference, None, resample)
+    result = segment(
+        images,
+        roi,
+        settings,
+        network=network,
+        refine=refine,
+        spacing=reference.GetSpacing()[::-1],
+        roles=tuple(case.images),
+        progress=progress,
+        seeds=strokes,
+    )
+    write_result(result, images, reference, folder, wanted, remote=remote_mask, force=force)
+    return result
+
+
+def _names_a_cohort(args: argparse.Namespace) -> bool:
     """Tell the two uses of ``deepgmm segment`` apart, and refuse what mixes or lacks options."""
     single = {"IMAGE": args.images, "--roi": args.roi, "--out": args.out}
     of_one = {
@@ -227,66 +264,3 @@ def _of_a_cohort(args: argparse.Namespace) -> bool:
                 f"{name} is missing; give IMAGE, --roi and --out, or --cases and --out-dir."
             )
     return of_a_cohort
-
-
-def demo(args: argparse.Namespace) -> None:
-    """Run ``deepgmm demo``."""
-    import numpy as np
-    import SimpleITK as sitk
-
-    from ..hearts.sample import ROLES, heart
-    from ..io.cohort import CaseFiles
-    from ..io.folders import whole_folder
-    from ..io.images import write_image
-    from ..report.result_folder import Wanted
-    from .job import segment_files
-    from .terminal import dice_table, overview
-
-    settings = chosen_settings(args, infarct=ROLES)
-    drawn = heart(settings.seed)
-    arrays = dict(zip(drawn.roles, drawn.images))
-    arrays.update(lv=drawn.roi.astype(np.uint8), truth=drawn.labels)
-    with whole_folder(args.out, ("images", "result"), args.force) as new:
-        files = {name: new / "images" / f"{name}.nii.gz" for name in arrays}
-        (new / "images").mkdir()
-        for name, array in arrays.items():
-            image = sitk.GetImageFromArray(array)
-            image.SetSpacing(drawn.spacing[::-1])
-            write_image(image, files[name])
-        case = CaseFiles("demo", {role: files[role] for role in drawn.roles}, files["lv"])
-        with progress_bar() as progress:
-            result = segment_files(
-                case,
-                settings,
-                new / "result",
-                Wanted(args.probabilities, args.report, drawn.rv_insertion, "synthetic heart"),
-                progress=progress,
-            )
-    say(overview(result))
-    matched = result.naming is None
-    how = "matched to the truth afterwards, for they have no names" if matched else "by name"
-    say(f"Dice against the truth of this synthetic heart (drawn, not a patient's), classes {how}:")
-    label_names = dict(enumerate(result.tissues, 1))
-    say(
-        dice_table(
-            result.labels, drawn.labels, matched, label_names, dict(enumerate(drawn.tissues, 1))
-        )
-    )
-    images = Path(args.out) / "images"
-    say(f"Images in {images}, result in {Path(args.out) / 'result'}. On your own images:")
-    named = " ".join(str(images / f"{role}.nii.gz") for role in drawn.roles)
-    say(f"  deepgmm segment {named} --roi {images / 'lv.nii.gz'} --infarct --report --out out")
-
-
-def evaluate(args: argparse.Namespace) -> None:
-    """Run ``deepgmm evaluate``."""
-    from ..io.images import read_labels, read_segments
-    from .terminal import dice_table
-
-    labels, image = read_labels(args.labels)
-    truth, truth_image = read_labels(args.truth, image, args.resample)
-    names, truth_names = (
-        {each.value: each.name for each in read_segments(each_image)}
-        for each_image in (image, truth_image)
-    )
-    say(dice_table(labels, truth, args.match, names, truth_names))

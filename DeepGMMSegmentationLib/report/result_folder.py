@@ -22,16 +22,6 @@ from ..tissues import tissue
 from .html import render_report
 from .tables import case_csv
 
-# Everything that `write_result` writes.
-OUTPUTS = (
-    "segmentation.seg.nrrd",
-    "labels.nii.gz",
-    "probability_*.nii.gz",
-    "result.json",
-    "figure.png",
-    "report.html",
-    "measures.csv",
-)
 PACKAGES = ("deepgmmsegmentation", "torch", "numpy", "scipy", "scikit-learn", "SimpleITK")
 
 
@@ -57,8 +47,19 @@ class Wanted:
     rv_insertion: Optional[tuple[float, ...]] = None
     name: str = "case"
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The names of the files in the folder; ``*`` stands for any text."""
+        return (
+            *("segmentation.seg.nrrd", "labels.nii.gz", "result.json", "figure.png"),
+            *(("probability_*.nii.gz",) if self.probabilities else ()),
+            *(("report.html", "measures.csv") if self.report else ()),
+        )
+
 
 LEAST = Wanted()
+# Everything that `write_result` may write.
+OUTPUTS = Wanted(probabilities=True, report=True).patterns
 
 
 def write_result(

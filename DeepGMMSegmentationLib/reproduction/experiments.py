@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
@@ -15,10 +13,11 @@ import numpy as np
 
 from ..case import Case
 from ..errors import InvalidInput
+from ..io.identity import identify
 from ..io.writing import write_bytes
 from ..mixture.matching import dice, match
 from ..mixture.region import prepare
-from ..result import Progress, ProgressCallback, Result
+from ..result import ProgressCallback, Result
 from ..segmentation import segment
 from ..settings import Settings
 from ..training.settings import Training
@@ -37,7 +36,7 @@ BATCH = 4  # slices behind a gradient step
 def reproduce(
     slices: Sequence[Slice],
     protocol: Protocol,
-    kept: Path,
+    folder: Path,
     progress: Optional[ProgressCallback] = None,
 ) -> tuple[list[Score], list[str]]:
     """Run the methods of both tables.
@@ -50,9 +49,9 @@ def reproduce(
     slices : sequence of Slice
         From `read_myops`.
     protocol : Protocol
-    kept : Path
-        A folder for what is done, slice by slice and epoch by epoch: where it holds something, the
-        run goes on from there. Whoever calls may remove it afterwards.
+    folder : Path
+        Where finished slices and epochs are stored: where it holds some, the run goes on from
+        there. The caller may remove it afterwards.
     progress : callable, optional
         Called with a `Progress` after every iteration and epoch; may raise `Cancelled`.
 
@@ -65,7 +64,7 @@ def reproduce(
     Raises
     ------
     InvalidInput
-        If the folder holds what another run has kept, or there is one patient only.
+        If the folder belongs to another run, or there is one patient only.
     """
     training, test = split(slices)
     runs = [
@@ -75,22 +74,26 @@ def reproduce(
         if method in protocol.methods
     ]
     settings_by_method = {m: settings_of(m, protocol, training) for m in protocol.methods}
-    _claim(kept, slices, protocol)
-    costs = np.array([_cost(*run, len(training), protocol) for run in runs], dtype=float)
-    begins = np.cumsum(costs) - costs
+    _claim(folder, slices, protocol)
+    costs = [_cost(*run, len(training), protocol) for run in runs]
+    begin, whole = 0.0, sum(costs)
     scores: list[Score] = []
     notes: list[str] = []
-    for (table, method, chosen), begin, cost in zip(runs, begins, costs):
-        part = _Part(progress, f"Table {table}, {method}", begin / costs.sum(), cost / costs.sum())
+    for (table, method, chosen), cost in zip(runs, costs):
+        stage = f"Table {table}, {method}"
         settings = settings_by_method[method]
         network = None
         if table == 2 and method in TEACHERS:
-            network, note = _train(method, settings, protocol, training, kept, part)
+            part = _part(progress, begin, whole, cost, f"{stage}, training")
+            network, note = _train(method, settings, protocol, training, folder, part)
             notes.append(note)
-        for n, each in enumerate(chosen):
-            file = kept / f"{table} {_ascii(method)} {each.patient} {each.number}.json"
+        for n, item in enumerate(chosen):
+            file = folder / f"{table} {_ascii(method)} {item.patient} {item.number}.json"
             if not file.exists():
-                case = each.case
+                case, step = item.case, cost / len(chosen)
+                part = _part(
+                    progress, begin + n * step, whole, step, f"{stage}, {n + 1} of {len(chosen)}"
+                )
                 result = segment(
                     case.images,
                     case.roi,
@@ -98,54 +101,39 @@ def reproduce(
                     network=network,
                     spacing=case.spacing,
                     roles=case.roles,
-                    progress=None if network else part.of(n, len(chosen)),
+                    progress=None if network else part,
                 )
-                found = _scores(table, method, each, result)
-                write_bytes(file, json.dumps(list(map(dataclasses.asdict, found))).encode())
+                rows = [dataclasses.asdict(score) for score in _scores(table, method, item, result)]
+                write_bytes(file, json.dumps(rows).encode())
             for values in json.loads(file.read_bytes()):
                 scores.append(Score(**{**values, "dice": tuple(values["dice"])}))
+        begin += cost
     return scores, notes
 
 
-def _claim(kept: Path, slices: Sequence[Slice], protocol: Protocol) -> None:
+def _claim(folder: Path, slices: Sequence[Slice], protocol: Protocol) -> None:
     """Make the folder of this run, or see that it is there; refuse that of another one."""
-    digest = hashlib.sha256(__version__.encode())
-    # On which device it runs does not make it another run.
-    digest.update(repr(dataclasses.replace(protocol, device="auto")).encode())
-    for each in slices:
-        digest.update(repr((each.patient, each.number, each.case.spacing)).encode())
-        digest.update(each.case.images.tobytes() + each.case.truth.tobytes())
-    file, identity = kept / "identity", digest.hexdigest().encode()
-    if not kept.exists():
-        kept.mkdir(parents=True)
+    names = [(item.patient, item.number, item.case.spacing) for item in slices]
+    voxels = [array for item in slices for array in (item.case.images, item.case.truth)]
+    identity = identify(__version__, protocol, names, *voxels).encode()
+    file = folder / "identity"
+    if not folder.exists():
+        folder.mkdir(parents=True)
         write_bytes(file, identity)
     elif not file.is_file() or file.read_bytes() != identity:
         raise InvalidInput(
-            f"{kept} belongs to a run with other cases or options; give these again to go on with "
-            "it, or remove it to begin anew."
+            f"{folder} belongs to a run with other cases or options; give these again to go on "
+            "with it, or remove it to begin anew."
         )
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A part of the run: from where to where it takes the bar."""
-
-    progress: Optional[ProgressCallback]
-    stage: str
-    begin: float
-    share: float
-
-    def of(self, n: int, count: int) -> Optional[ProgressCallback]:
-        """Return what step n of as many hands its progress to."""
-        if self.progress is None:
-            return None
-
-        def report(event: Progress) -> None:
-            stage = f"{self.stage}, {n + 1} of {count}"
-            fraction = self.begin + self.share * (n + event.fraction) / count
-            self.progress(dataclasses.replace(event, stage=stage, fraction=fraction))
-
-        return report
+def _part(
+    progress: Optional[ProgressCallback], begin: float, whole: float, share: float, stage: str
+) -> Optional[ProgressCallback]:
+    """Return what a part of the run hands its progress to; see `Progress.within`."""
+    if progress is None:
+        return None
+    return lambda event: progress(event.within(begin, whole, share, stage=stage))
 
 
 def _cost(
@@ -167,18 +155,18 @@ def _train(
     settings: Settings,
     protocol: Protocol,
     slices: Sequence[Slice],
-    kept: Path,
-    part: _Part,
+    folder: Path,
+    progress: Optional[ProgressCallback],
 ) -> tuple[TrainedNetwork, str]:
     """Return a trained network, and how its training went."""
-    checkpoint, note = (kept / (_ascii(method) + ending) for ending in (".checkpoint", ".txt"))
+    checkpoint, note = (folder / (_ascii(method) + ending) for ending in (".checkpoint", ".txt"))
     resumed, began = checkpoint.exists(), time.perf_counter()
     trained = train(
-        [each.case for each in slices],
+        [item.case for item in slices],
         settings,
         Training(teacher=TEACHERS[method], epochs=protocol.epochs, batch=BATCH),
         checkpoint_file=checkpoint,
-        progress=part.of(0, 1),
+        progress=progress,
     )
     if not note.exists():
         seconds = f"{time.perf_counter() - began:.0f} s{' since an interruption' * resumed}"
@@ -190,8 +178,8 @@ def _train(
     return trained, note.read_text(encoding="utf-8")
 
 
-def _scores(table: int, method: str, each: Slice, result: Result) -> list[Score]:
-    truth, classes = each.case.truth, len(TISSUES)
+def _scores(table: int, method: str, item: Slice, result: Result) -> list[Score]:
+    truth, classes = item.case.truth, len(TISSUES)
     partner = match(result.labels, truth, classes)
     labels = {"permuted": np.append(0, partner + 1)[result.labels]}
     if method in NAMED:
@@ -201,10 +189,10 @@ def _scores(table: int, method: str, each: Slice, result: Result) -> list[Score]
             table=table,
             method=method,
             rule=rule,
-            patient=each.patient,
-            slice=each.number,
+            patient=item.patient,
+            slice=item.number,
             dice=tuple(dice(renamed, truth, classes).tolist()),
-            nll=result.history[-1] + _log_scale(each.case, result),
+            nll=result.history[-1] + _log_scale(item.case, result),
             seconds=result.seconds,
         )
         for rule, renamed in labels.items()

@@ -123,7 +123,7 @@ def train_drawn(
     if start is not None:
         network.load_state_dict(start)
     mean = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    shared = distributed.shared(network)
+    shared = distributed.average_gradients(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), training.rate, weight_decay=training.weight_decay
     )
@@ -132,7 +132,7 @@ def train_drawn(
     state = None
     if checkpoint_file is not None and distributed.rank() == 0 and checkpoint_file.exists():
         state = checkpoint.load(checkpoint_file, identity)
-    state = distributed.of_the_first(state)
+    state = distributed.broadcast(state)
     if state is not None:
         network.load_state_dict(state["weights"])
         optimizer.load_state_dict(state["optimizer"])

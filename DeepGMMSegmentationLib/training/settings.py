@@ -9,6 +9,10 @@ from ..fields import check_fields, choice, documented, number
 # Networks for many cases gain from a level more than the default of those for one case (mean Dice
 # on unseen synthetic hearts 0.78 against 0.76; Testing/Benchmarks/training.py).
 DEPTH = 3
+# What a case may set otherwise than the training of its network did: where it runs, how the network
+# is refined, and what is made of the labels.
+REFINEMENT = ("learning_rate", "weight_decay", "gradient_clip", "mean_penalty")
+FREE = ("device", "seed", *REFINEMENT, "min_island", "density")
 
 
 @documented

@@ -17,13 +17,10 @@ from ..errors import InvalidInput
 from ..io.writing import PathLike, write_bytes
 from ..mixture.unet import AtPixel, UNet, unet_for
 from ..settings import Settings
+from .settings import FREE
 
 FORMAT = 1
 KEY = "deepgmm"
-# What a case may set otherwise than the training did: where it runs, how the network is refined,
-# and what is made of the labels.
-REFINEMENT = ("learning_rate", "weight_decay", "gradient_clip", "mean_penalty")
-FREE = ("device", "seed", *REFINEMENT, "min_island", "density")
 
 
 @dataclass(frozen=True)

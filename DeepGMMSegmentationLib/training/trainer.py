@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from ..case import Case
 from ..errors import InvalidInput, OutOfMemory
+from ..io.identity import identify
 from ..mixture.device import resolve_device
 from ..mixture.unet import AtPixel, unet_for
 from ..result import Progress, ProgressCallback
@@ -75,7 +74,7 @@ def train(
     state = None
     if checkpoint_file is not None and distributed.rank() == 0 and checkpoint_file.exists():
         state = checkpoint.load(checkpoint_file, identity)
-    state = distributed.of_the_first(state)  # the others may be on machines without that file
+    state = distributed.broadcast(state)  # the others may be on machines without that file
     if state is not None:
         run.restore(state)
     while not run.finished:
@@ -134,7 +133,7 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = unet_for(settings, len(self.roles)).to(self.device)
-        self.shared = distributed.shared(self.network)
+        self.shared = distributed.average_gradients(self.network)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), training.initial_rate, weight_decay=settings.weight_decay
         )
@@ -176,7 +175,7 @@ class _Run:
         with torch.no_grad():
             for i in self.held_out[distributed.rank() :: distributed.count()]:
                 losses[:, i] = torch.stack(self.examples[i].losses(self._seen_as(i, self.network)))
-        losses = distributed.total(losses).cpu()
+        losses = distributed.sum_over_processes(losses).cpu()
         judged = losses[:, self.held_out if len(self.held_out) else self.seen].mean(1)
         row = {
             "epoch": epoch + 1,
@@ -216,14 +215,10 @@ class _Run:
 
     def identity(self) -> str:
         """Return a text that is the same for a training with the same cases and choices."""
-        digest = hashlib.sha256()
-        for record in (dataclasses.replace(self.settings, device="auto"), self.training):
-            digest.update(json.dumps(dataclasses.asdict(record)).encode())
-        digest.update(repr((self.roles, __version__, torch.__version__)).encode())
-        for example in self.examples:
-            digest.update(example.inputs.cpu().numpy().tobytes())
-            digest.update(example.problem.region.mask.tobytes())
-        return digest.hexdigest()
+        shown = [example.inputs.cpu().numpy() for example in self.examples]
+        masks = [example.problem.region.mask for example in self.examples]
+        versions = [__version__, torch.__version__]
+        return identify(self.settings, self.training, self.roles, versions, *shown, *masks)
 
     def state(self) -> dict[str, Any]:
         """Return all that changes from epoch to epoch."""

@@ -75,16 +75,35 @@ def test_version():
     assert run("--version").stdout.strip() == f"deepgmm {DeepGMMSegmentationLib.__version__}"
 
 
-def test_every_setting_is_an_option_with_its_own_words_and_default(capsys):
+def shown(value) -> str:
+    if isinstance(value, DeepGMMSegmentationLib.priors.Prior):
+        return f"“{value.name}”"
+    return "none" if value is None else str(value)
+
+
+@pytest.mark.parametrize("command", ["segment", "demo", "train"])
+def test_every_setting_is_an_option_with_its_own_words_and_the_default_that_holds(capsys, command):
     with pytest.raises(SystemExit):
-        build_parser().parse_args(["segment", "--help"])
+        build_parser().parse_args([command, "--help"])
     text = " ".join(capsys.readouterr().out.split())
+    deep = Settings.infarct(("LGE", "T2", "bSSFP"), method="deepSVG", depth=3)
+    infarct = Settings.infarct(("LGE", "T2", "bSSFP"))
+    base = {"segment": Settings(), "demo": infarct, "train": deep}[command]
     for field in dataclasses.fields(Settings):
         option = "--" + field.name.replace("_", "-")
         after = text[text.rindex(f" {option} ") :]
-        default = "none" if field.default is None else field.default
-        assert re.search(r"\(default: (.*?)\)", after).group(1) == str(default)
+        default, other = (shown(getattr(record, field.name)) for record in (base, infarct))
+        if command == "segment" and other != default:
+            default += f"; with --infarct {other}"
+        assert re.search(r"\(default: (.*?)\)", after).group(1) == default
     assert "Strength of the prior on means, variances and global proportions" in text
+
+
+def test_the_help_needs_no_docstrings():
+    done = subprocess.run(
+        [sys.executable, "-OO", *COMMAND[1:], "segment", "--help"], check=True, capture_output=True
+    )
+    assert b"--prior-weight" in done.stdout
 
 
 def settings_of(*options) -> Settings:
@@ -357,7 +376,7 @@ def test_an_unexpected_error_is_one_line_and_exit_code_one(files, capsys, monkey
         raise KeyError("what?")
 
     monkeypatch.chdir(files)
-    monkeypatch.setattr("DeepGMMSegmentationLib.cli.job.segment", fail)
+    monkeypatch.setattr("DeepGMMSegmentationLib.segmentation.segment", fail)
     code = main(["segment", "LGE.nii.gz", "--roi", "roi.nii.gz", "--out", "out"])
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert code == 1

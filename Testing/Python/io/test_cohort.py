@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from DeepGMMSegmentationLib import InvalidInput, segment
-from DeepGMMSegmentationLib.cli.batch import share
+from DeepGMMSegmentationLib.cli.cohort import share
 from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.io.cohort import CaseFiles, load_case, read_cases
 from DeepGMMSegmentationLib.report.result_folder import segmentation
@@ -308,7 +308,7 @@ def test_cancelled_cohort_keeps_the_cases_before(cohort, tmp_path, capsys, monke
             raise KeyboardInterrupt
         return segment(images, roi, settings, **options)
 
-    monkeypatch.setattr("DeepGMMSegmentationLib.cli.job.segment", cancel_at_c)
+    monkeypatch.setattr("DeepGMMSegmentationLib.segmentation.segment", cancel_at_c)
     assert go(cohort, tmp_path / "out") == 130
     assert "cancelled; c was not finished" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]

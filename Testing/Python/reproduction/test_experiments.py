@@ -221,7 +221,7 @@ def without_seconds(scores):
     return [dataclasses.replace(score, seconds=0.0) for score in scores]
 
 
-@pytest.mark.parametrize("stage", ["Table 1, deepG, 3 of", "Table 2, deepSVGμ, 1 of"])
+@pytest.mark.parametrize("stage", ["Table 1, deepG, 3 of", "Table 2, deepSVGμ, training"])
 def test_an_interrupted_run_goes_on_to_the_same_scores(hearts, tmp_path, monkeypatch, stage):
     whole, notes = reproduce(hearts, SHORT, tmp_path / "whole")
     seen = []

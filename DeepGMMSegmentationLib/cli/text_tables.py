@@ -1,4 +1,4 @@
-"""Results as text for a terminal."""
+"""Results as tables of text: sizes of tissues, and agreement of labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..mixture.matching import dice, match
 from ..result import Result
 
 
-def overview(result: Result) -> str:
+def size_table(result: Result) -> str:
     """Return how a run ended, the size of every tissue, and what the user should know."""
     end = "converged" if result.converged else "did not converge"
     how = f"{end} after {result.iterations} iterations"
@@ -46,6 +46,7 @@ def dice_table(
     Parameters
     ----------
     labels, truth : ndarray of int, of one shape
+        0 where there is no label.
     matched : bool
         Whether labels are paired with the truth's so that the mean is highest, or by value.
     names, truth_names : mapping of int to str
@@ -56,7 +57,7 @@ def dice_table(
     InvalidInput
         If one of them holds no label.
     """
-    values, truth_values = (np.unique(each[each > 0]) for each in (labels, truth))
+    values, truth_values = (np.unique(values[values > 0]) for values in (labels, truth))
     if not len(values) or not len(truth_values):
         raise InvalidInput("One of the label maps holds no label; give two that do.")
     if not matched:
