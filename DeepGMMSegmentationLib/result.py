@@ -117,6 +117,12 @@ class Result:
         where the method was fitted to this case alone.
     notes : tuple of str
         What the user should know about this run, one sentence each.
+    presence : dict of str to float or None
+        How probable it is, by the tissue network, that the heart has an "infarct", "edema" and
+        "no_reflow" at all (None for what its sequences cannot tell); None without that network.
+    intervals : dict of str to (float, float, float) or None
+        Expected volume, and the ends of its 90 % interval, of each tissue and the "infarct" in mL,
+        as the tissue network was calibrated; None without it, or in one slice.
     """
 
     labels: np.ndarray
@@ -138,6 +144,8 @@ class Result:
     roles: tuple[str, ...]
     network: Optional[str] = None
     notes: tuple[str, ...] = ()
+    presence: Optional[dict[str, Optional[float]]] = None
+    intervals: Optional[dict[str, tuple[float, float, float]]] = None
 
     def to_record(self) -> dict[str, Any]:
         """Return all of a result but its voxels, ready for JSON.

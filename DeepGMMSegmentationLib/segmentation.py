@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from .anatomy.proportions import Proportions, infer_proportions
 from .case import check_arrays, check_roles, check_spacing
 from .errors import InvalidInput, OutOfMemory
 from .mixture import matching, solver
@@ -87,9 +88,10 @@ def segment(
     if settings is None:
         settings = trained.settings if trained else Settings()
     task = _Task.checked(images, roi, seeds, spacing, roles, settings, trained, refine, regularizer)
-    problem = task.pose()
+    drawn = task.ask_drawings()
+    problem = task.pose(drawn)
     fits = task.fit(problem, progress, heartbeat)
-    return task.conclude(problem, fits, began)
+    return task.conclude(problem, fits, drawn, began)
 
 
 @dataclass(frozen=True)
@@ -144,16 +146,27 @@ class _Task:
         """The shape ``(Z, Y, X)`` of one image; a single slice has Z = 1."""
         return (1, *self.roi.shape)[-3:]
 
-    def pose(self) -> Problem:
-        """Crop and normalise the images, and bring what is known into the mixtures' units."""
+    @property
+    def stack(self) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
+        """Images, region and spacing of the stack; a single slice is a stack of one."""
         images = self.images.reshape(len(self.images), *self.volume)
-        roi, spacing = self.roi.reshape(self.volume), (1.0, *self.spacing)[-3:]
-        region = prepare(images, roi, spacing, self.roles, self.settings)
+        return images, self.roi.reshape(self.volume), (1.0, *self.spacing)[-3:]
+
+    def ask_drawings(self) -> Optional[Proportions]:
+        """Return what drawn hearts teach of the case, where the settings want it."""
+        return infer_proportions(*self.stack, self.roles, self.settings)
+
+    def pose(self, drawn: Optional[Proportions]) -> Problem:
+        """Crop and normalise the images, and bring what is known into the mixtures' units."""
+        region = prepare(*self.stack, self.roles, self.settings)
         strokes = None
         if self.strokes is not None:
             strokes = self.strokes.reshape(self.volume)[region.crop]
+        proportions = None if drawn is None else drawn.probabilities[(slice(None), *region.crop)]
         device = resolve_device(self.settings.device)
-        return pose(region, self.roles, self.settings, device, strokes, self.regularizer)
+        return pose(
+            region, self.roles, self.settings, device, strokes, proportions, self.regularizer
+        )
 
     def fit(
         self,
@@ -182,7 +195,9 @@ class _Task:
                 'fewer slices or device="cpu".'
             ) from error
 
-    def conclude(self, problem: Problem, fits: list[Fit], began: float) -> Result:
+    def conclude(
+        self, problem: Problem, fits: list[Fit], drawn: Optional[Proportions], began: float
+    ) -> Result:
         """Name the classes of the best fit, and put the result onto the grid of the images."""
         settings, region, shape = self.settings, problem.region, self.roi.shape
         best = best_of(fits)
@@ -192,13 +207,14 @@ class _Task:
         order, margins = _order(best, problem, fixed)
         probabilities = _probabilities(best, order, problem)
         labels = _labels(probabilities, problem)
+        probabilities = region.uncrop(probabilities, self.volume)
         mixture = best.mixture.map(lambda values: _reorder(values, order))
         shift, scale = region.shift[:, None], region.scale[:, None]
         inside = region.valid.to(best.responsibilities)[:, None]
         shares = (best.responsibilities * inside).sum(-1) / inside.sum(-1)
         result = Result(
             labels=region.uncrop(labels, self.volume).reshape(shape),
-            probabilities=region.uncrop(probabilities, self.volume).reshape(-1, *shape),
+            probabilities=probabilities.reshape(-1, *shape),
             tissues=settings.tissues,
             naming=margins,
             means=_numpy(mixture.means) * scale + shift,
@@ -216,6 +232,10 @@ class _Task:
             roles=self.roles,
             network=self.trained.named(self.refine) if self.trained else None,
             notes=_notes(settings, self.roles),
+            presence=None if drawn is None else vars(drawn.evidence),
+            intervals=None
+            if drawn is None or len(shape) == 2
+            else drawn.intervals(probabilities, self.spacing),
         )
         return clean(result, settings.min_island) if settings.min_island else result
 
@@ -258,8 +278,17 @@ def _reorder(values: torch.Tensor, order: np.ndarray) -> torch.Tensor:
 
 
 def _probabilities(fit: Fit, order: np.ndarray, problem: Problem) -> np.ndarray:
-    """Return the responsibilities on the region's crop, float32 ``(K, Z, H, W)``."""
-    grid = problem.region.scatter(_reorder(fit.responsibilities, order))
+    """Return the responsibilities on the region's crop, float32 ``(K, Z, H, W)``.
+
+    Where the tissue network's proportions count a times, so that the intensities count once in a,
+    the responsibilities to the power 1 / a are as sure as the network alone: it is the network
+    that was calibrated. The most probable class stays.
+    """
+    responsibilities, settings = _reorder(fit.responsibilities, order), problem.settings
+    if settings.anatomy > 1 and settings.anatomy_from == "network":
+        responsibilities = responsibilities ** (1 / settings.anatomy)
+        responsibilities = responsibilities / responsibilities.sum(1, keepdim=True).clamp_min(1e-12)
+    grid = problem.region.scatter(responsibilities)
     return _numpy(grid.float().movedim(1, 0))
 
 

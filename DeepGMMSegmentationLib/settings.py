@@ -13,9 +13,11 @@ from typing import Any, Optional
 from .errors import InvalidInput
 from .fields import check_fields, choice, documented, number, other, read_fields
 from .priors import CLASSES, Prior
-from .tissues import class_names
+from .tissues import are_drawn, class_names
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
+# How much the infarct preset heeds the tissue network.
+NETWORK_ANATOMY = 3.0
 
 
 @documented
@@ -102,7 +104,16 @@ class Settings:
         "very large one gives the GMM. GMM and deepG do not use it.",
     )
     anatomy: float = number(
-        0.0, 0.0, 10.0, "Exponent of the prior's depth profile in the proportions. 0: none."
+        0.0,
+        0.0,
+        10.0,
+        "Exponent, in the proportions, of what is known of the tissues' places. 0: none.",
+    )
+    anatomy_from: str = choice(
+        "depth",
+        ("depth", "network"),
+        "Where that comes from: the prior's depth profile, or the network that drawn hearts have "
+        "taught, which sees LGE, T2 and bSSFP.",
     )
     degrees_of_freedom: Optional[float] = number(
         None, 1.0, 1e6, "Student-t components with so many degrees of freedom; None: Gaussian."
@@ -173,7 +184,7 @@ class Settings:
                 f"The prior has {len(self.prior.tissues)} tissues but classes is {self.classes}; "
                 "make them equal."
             )
-        elif self.anatomy > 0 and self.prior.depth is None:
+        elif self.anatomy > 0 and self.anatomy_from == "depth" and self.prior.depth is None:
             raise InvalidInput("anatomy needs a prior with a depth profile; set anatomy to 0.")
 
     @property
@@ -318,6 +329,8 @@ class Settings:
         if str(overrides.get("method")).startswith("deep"):
             values.update(anatomy=1.0, mean_penalty=0.1, learning_rate=1e-3)
             values.update(tolerance=2e-3, min_iterations=30)
-        if prior.depth is None:
+        if overrides.get("anatomy_from", "depth") == "network" and are_drawn(prior.tissues):
+            values.update(anatomy_from="network", anatomy=NETWORK_ANATOMY)
+        elif prior.depth is None:
             values["anatomy"] = 0.0
         return cls(**{**values, **overrides})

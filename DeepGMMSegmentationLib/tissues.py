@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Optional
 
 CONTEXT = "DeepGMMSegmentation"
 GENERAL_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
@@ -103,6 +105,27 @@ def usual_name(name: str) -> str:
     """Return a tissue's name as `TISSUES` has it, where only case or outer spaces differ."""
     plain = name.strip().casefold()
     return plain if plain in TISSUES else name
+
+
+# What drawn hearts are made of, and what each counts as where it is no class: no-reflow is a part
+# of the scar, edema lies in the healthy myocardium.
+DRAWN: dict[str, tuple[str, ...]] = {
+    "blood pool": (),
+    "healthy myocardium": (),
+    "edema": ("healthy myocardium",),
+    "scar": ("healthy myocardium",),
+    "no-reflow": ("scar", "healthy myocardium"),
+}
+
+
+def drawn_class(tissue: str, classes: Sequence[str]) -> Optional[str]:
+    """Return the class that a tissue of drawn hearts counts to; None where there is none."""
+    return next((name for name in (tissue, *DRAWN[tissue]) if name in classes), None)
+
+
+def are_drawn(classes: Sequence[str]) -> bool:
+    """Return whether drawn hearts show just these classes."""
+    return {drawn_class(tissue, classes) for tissue in DRAWN} == set(classes)
 
 
 def class_names(count: int) -> tuple[str, ...]:

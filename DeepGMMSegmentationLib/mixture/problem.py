@@ -133,6 +133,7 @@ def pose(
     settings: Settings,
     device: torch.device,
     strokes: Optional[np.ndarray] = None,
+    proportions: Optional[np.ndarray] = None,
     regularizer: Optional[Regularizer] = None,
 ) -> Problem:
     """Bring a region, and what is known of it, into the form that the methods work on.
@@ -146,6 +147,8 @@ def pose(
     device : torch.device
     strokes : ndarray of int, shape ``(Z, H, W)``, optional
         Strokes of truth on the region's crop: k + 1 where class k is known, 0 elsewhere.
+    proportions : ndarray, shape ``(K, Z, H, W)``, optional
+        Prior proportions of the classes on that crop, in place of the prior's depth profile.
     regularizer : callable, optional
         A further penalty r(Π, μ, Σ) of the deep methods.
 
@@ -166,7 +169,7 @@ def pose(
     observations = Observations(
         region.gather(torch.from_numpy(region.images).movedim(1, 0)),
         region.valid,
-        _bias(settings, region, depth, classes),
+        _bias(settings, region, depth, proportions, classes),
         smooth,
         _pseudo_voxels(settings, region, tissues),
         classes,
@@ -202,13 +205,19 @@ def _tissues(prior: Prior, region: Region, roles: Sequence[str]) -> Tissues:
 
 
 def _bias(
-    settings: Settings, region: Region, depth: Tensor, strokes: Optional[Tensor]
+    settings: Settings,
+    region: Region,
+    depth: Tensor,
+    proportions: Optional[np.ndarray],
+    strokes: Optional[Tensor],
 ) -> Optional[Tensor]:
     """Return what the proportions' logarithms get from anatomy and strokes, ``(B, K, N)``."""
     bias = None
     if settings.anatomy > 0:
-        profile = spatial.depth_profile(depth.numpy()[:, 0], np.array(settings.prior.depth))
-        logarithms = torch.from_numpy(profile).movedim(0, 1).clamp_min(1e-6).log()
+        if proportions is None:
+            bins = np.array(settings.prior.depth)
+            proportions = spatial.depth_profile(depth.numpy()[:, 0], bins)
+        logarithms = torch.from_numpy(proportions).movedim(0, 1).double().clamp_min(1e-6).log()
         bias = settings.anatomy * region.gather(logarithms)
     if strokes is not None:
         classes, painted = torch.arange(settings.classes)[:, None], strokes[:, None]

@@ -9,6 +9,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
+from ..anatomy.proportions import infer_proportions
 from ..case import Case
 from ..errors import InvalidInput
 from ..mixture.problem import Problem, pose
@@ -83,10 +84,12 @@ def make_example(
         region = prepare(images, case.roi, case.spacing, roles, settings)
     except InvalidInput as error:
         raise InvalidInput(f"{case.name}: {error}") from error
-    problem = pose(region, roles, settings, device)
+    drawn = infer_proportions(images, case.roi, case.spacing, roles, settings)
+    proportions = None if drawn is None else drawn.probabilities[(slice(None), *region.crop)]
+    problem = pose(region, roles, settings, device, proportions=proportions)
     target = None
     if teacher == "em":
         closed_form = dataclasses.replace(settings, method=TEACHERS[settings.method], start="prior")
-        teaching = pose(region, roles, closed_form, device)
+        teaching = pose(region, roles, closed_form, device, proportions=proportions)
         target = fit(teaching, settings.seed).responsibilities
     return Example(problem, problem.network_input(roles), target)

@@ -1,0 +1,94 @@
+"""The tissue network's probabilities as the prior proportions of a mixture's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from ..errors import InvalidInput
+from ..settings import Settings
+from ..tissues import are_drawn, drawn_class
+from . import evidence
+from .evidence import Evidence
+from .tissues import TISSUES, tissue_probabilities
+
+
+@dataclass(frozen=True)
+class Proportions:
+    """What drawings have taught of a case.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        The K tissues.
+    probabilities : ndarray of float32, shape ``(K, Z, Y, X)``
+        Prior proportions Π₀ of the classes in every voxel of the region; 0 outside.
+    evidence : Evidence
+        How probable it is that the heart has an infarct, edema and no-reflow at all.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    evidence: Evidence
+
+    def intervals(
+        self, probabilities: np.ndarray, spacing: Sequence[float]
+    ) -> dict[str, tuple[float, float, float]]:
+        """Return expected volume and 90 % interval of each class and the infarct, in mL.
+
+        Parameters
+        ----------
+        probabilities : ndarray, shape ``(K, Z, Y, X)``
+            Of the classes in the end.
+        spacing : sequence of 3 float
+            Millimetres per voxel, ``(z, y, x)``.
+        """
+        every = np.zeros((len(TISSUES), *probabilities.shape[1:]), probabilities.dtype)
+        for name, values in zip(self.classes, probabilities):
+            every[TISSUES.index(name)] = values
+        volumes = evidence.volumes(every, spacing, self.evidence)
+        wanted = [*self.classes, *["infarct"] * ("scar" in self.classes)]
+        return {name: volumes[name] for name in wanted}
+
+
+def infer_proportions(
+    images: np.ndarray,
+    roi: np.ndarray,
+    spacing: Sequence[float],
+    roles: Sequence[str],
+    settings: Settings,
+) -> Optional[Proportions]:
+    """Ask the tissue network for the prior proportions of a case, where the settings want them.
+
+    Tissues of which the heart more probably has none give way to those that they would be taken
+    for.
+
+    Parameters
+    ----------
+    images, roi, spacing, roles
+        See `tissues.tissue_probabilities`, also for errors.
+    settings : Settings
+
+    Raises
+    ------
+    InvalidInput
+        If the network does not know the prior's tissues.
+    """
+    if settings.anatomy == 0 or settings.anatomy_from != "network":
+        return None
+    classes = settings.tissues
+    if not are_drawn(classes):
+        raise InvalidInput(
+            f"The tissue network cannot tell {', '.join(classes)} apart; it knows "
+            f'{", ".join(TISSUES)}. Set anatomy_from to "depth".'
+        )
+    probabilities = tissue_probabilities(images, roi, spacing, roles, device=settings.device)
+    weighed = evidence.weigh(probabilities, spacing, roles)
+    settled = evidence.settle(probabilities, weighed)
+    merged = np.zeros((len(classes), *roi.shape), np.float32)
+    for tissue, values in zip(TISSUES, settled):
+        merged[classes.index(drawn_class(tissue, classes))] += values
+    return Proportions(classes, merged, weighed)
