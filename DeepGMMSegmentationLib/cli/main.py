@@ -12,10 +12,10 @@ from typing import Optional
 
 from ..errors import Cancelled, DeepGMMError, InvalidInput
 from ..version import __version__
-from . import demo, evaluate, prior, reproduce, segment, train
+from . import demo, evaluate, prior, region, reproduce, segment, train
 
 # Each adds its parser and has a `run`, which imports what it needs, so that --help is quick.
-COMMANDS = (segment, demo, evaluate, prior, train, reproduce)
+COMMANDS = (segment, region, demo, evaluate, prior, train, reproduce)
 
 DESCRIPTION = """\
 Divide a region, foremost the left ventricle, in aligned multi-sequence images (LGE, T2, bSSFP)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -11,6 +13,7 @@ from ..priors import Prior
 from ..settings import Settings
 from .console import progress_bar, say
 from .options import add_command, add_network, add_settings, chosen_network, chosen_settings
+from .region import add_point, chosen_point, trace_at
 
 if TYPE_CHECKING:
     from ..io.cohort import CaseFiles
@@ -32,6 +35,8 @@ writes into out/:
   result.json             measures, fitted parameters, history, settings, versions
   figure.png              contours, labels, histograms with the fitted components
 
+With --at X Y Z, a point in the blood, in place of --roi, the left ventricle is sought around it.
+
 For a heart with an infarct, with named tissues and a report for reading, report.html:
   deepgmm segment LGE.nii.gz T2.nii.gz bSSFP.nii.gz --roi lv.nii.gz --infarct --report --out out/
 
@@ -48,7 +53,7 @@ fails is reported at the end. torchrun shares the cases among processes and mach
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm segment``."""
-    usage = "(IMAGE [IMAGE ...] --roi FILE --out FOLDER | --cases FILE --out-dir FOLDER)"
+    usage = "(IMAGE … (--roi FILE | --at X Y Z) --out FOLDER | --cases FILE --out-dir FOLDER)"
     summary = "divide a region of aligned images into tissues"
     parser = add_command(subparsers, "segment", usage, summary, SEGMENT)
     parser.add_argument(
@@ -63,6 +68,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         metavar="NAME_OR_NUMBER",
         help="the segment of a .seg.nrrd, or the label, that is the region (default: all)",
     )
+    add_point(parser)
     parser.add_argument("--out", metavar="FOLDER", help="where the result goes")
     parser.add_argument(
         "--roles",
@@ -156,7 +162,7 @@ def run(args: argparse.Namespace) -> None:
     images = dict(zip(roles, map(Path, args.images)))
     with progress_bar() as progress:
         result = segment_files(
-            CaseFiles("case", images, Path(args.roi), segment=args.segment),
+            CaseFiles("case", images, args.roi and Path(args.roi), segment=args.segment),
             settings,
             args.out,
             Wanted(args.probabilities, args.report, args.rv_insertion),
@@ -166,6 +172,7 @@ def run(args: argparse.Namespace) -> None:
             force=args.force,
             seeds=args.seeds,
             remote=args.remote,
+            at=chosen_point(args),
             progress=progress,
         )
     say(size_table(result))
@@ -184,6 +191,7 @@ def segment_files(
     force: bool = False,
     seeds: Optional[PathLike] = None,
     remote: Optional[PathLike] = None,
+    at: Optional[Sequence[float]] = None,
     progress: Optional[ProgressCallback] = None,
 ) -> Result:
     """Segment a case from its files into a folder; its truth is not looked at.
@@ -204,6 +212,9 @@ def segment_files(
         Strokes of truth: labels, or the segments of a ``.seg.nrrd`` by their tissues' names.
     remote : path, optional
         A mask of remote myocardium, for the n-SD thresholds.
+    at : sequence of float, optional
+        A point in the blood, (x, y, z) in mm, LPS, around which the region is sought where the
+        case has none; the RV insertion is then found, too.
     progress : callable, optional
         Called with a `Progress` once per iteration; may raise `Cancelled`.
 
@@ -222,7 +233,12 @@ def segment_files(
     # What of ITK's warnings matters is an error of ours, in words that say what to do.
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     images, reference = read_images(list(case.images.values()), resample)
-    roi = read_roi(case.roi, reference, case.segment, resample)
+    roles = tuple(case.images)
+    if at is None:
+        roi = read_roi(case.roi, reference, case.segment, resample)
+    else:
+        roi, insertion = trace_at(images, reference, roles, at, settings.device)
+        wanted = replace(wanted, rv_insertion=wanted.rv_insertion or insertion)
     strokes = None
     if seeds is not None:
         strokes, _ = read_named_labels(Path(seeds), reference, settings.tissues, resample)
@@ -234,7 +250,7 @@ def segment_files(
         network=network,
         refine=refine,
         spacing=reference.GetSpacing()[::-1],
-        roles=tuple(case.images),
+        roles=roles,
         progress=progress,
         seeds=strokes,
     )
@@ -244,7 +260,9 @@ def segment_files(
 
 def _names_a_cohort(args: argparse.Namespace) -> bool:
     """Tell the two uses of ``deepgmm segment`` apart, and refuse what mixes or lacks options."""
-    single = {"IMAGE": args.images, "--roi": args.roi, "--out": args.out}
+    if args.roi and args.at:
+        raise InvalidInput("--roi and --at both say where to look; remove one.")
+    single = {"IMAGE": args.images, "--roi or --at": args.roi or args.at, "--out": args.out}
     of_one = {
         **single,
         "--segment": args.segment,
@@ -261,6 +279,7 @@ def _names_a_cohort(args: argparse.Namespace) -> bool:
     for name, value in (cohort if of_a_cohort else single).items():
         if not value:
             raise InvalidInput(
-                f"{name} is missing; give IMAGE, --roi and --out, or --cases and --out-dir."
+                f"{name} is missing; give IMAGE, --roi (or --at) and --out, or --cases and "
+                "--out-dir."
             )
     return of_a_cohort

@@ -33,8 +33,8 @@ class CaseFiles:
         Unlike any other case's, and fit to be a folder's name.
     images : dict of str to Path
         The aligned sequences by role, in the order of the table's columns.
-    roi : Path
-        The region.
+    roi : Path, optional
+        The region; a case of a table has one.
     truth : Path, optional
         The true label map.
     segment : str, optional
@@ -43,7 +43,7 @@ class CaseFiles:
 
     name: str
     images: dict[str, Path]
-    roi: Path
+    roi: Optional[Path]
     truth: Optional[Path] = None
     segment: Optional[str] = None
 
