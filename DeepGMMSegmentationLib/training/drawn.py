@@ -193,9 +193,7 @@ def _follow(mean: dict[str, Tensor], network: nn.Module, kept: float) -> None:
         mean[name].lerp_(value, 1 - kept)
 
 
-def _identity(
-    task: Task, training: DrawnTraining, start: Optional[dict[str, Tensor]]
-) -> str:
+def _identity(task: Task, training: DrawnTraining, start: Optional[dict[str, Tensor]]) -> str:
     """Return a text that is the same for a training of the same task with the same choices."""
     record = [task.name, task.record, asdict(training), processes.count()]
     text = json.dumps([*record, __version__, torch.__version__])
