@@ -14,6 +14,7 @@ from ..priors import Prior
 from ..settings import Settings
 from ..training.settings import DEPTH, Training
 from .console import count_reading, progress_bar, say
+from .drawn import add_drawn, train_on_drawings
 from .options import (
     CASES_TABLE,
     add_case_options,
@@ -42,6 +43,9 @@ a network of depth {DEPTH}; --prior takes another prior. Writes besides:
   network.safetensors.csv         the losses after every epoch
   network.safetensors.checkpoint  until it is done: the same command goes on from there
 
+The networks that come with the program have learned from drawn hearts; make your own by
+  deepgmm train --drawn tissues --out tissues.safetensors
+
 torchrun shares each batch among processes:
   torchrun --nproc-per-node 2 -m DeepGMMSegmentationLib train cases.csv --out network.safetensors"""
 
@@ -49,8 +53,9 @@ torchrun shares each batch among processes:
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm train``."""
     summary = "train a network over many cases, without labels"
-    parser = add_command(subparsers, "train", "CASES --out FILE", summary, TRAIN)
-    parser.add_argument("cases", metavar="CASES", help="the table of the cases")
+    usage = "(CASES | --drawn tissues|region) --out FILE"
+    parser = add_command(subparsers, "train", usage, summary, TRAIN)
+    parser.add_argument("cases", nargs="?", metavar="CASES", help="the table of the cases")
     parser.add_argument(
         "--out", required=True, metavar="FILE", help="where the network goes (.safetensors)"
     )
@@ -58,6 +63,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--tensorboard", metavar="FOLDER", help="log the losses for TensorBoard there, too"
     )
     add_case_options(parser)
+    add_drawn(parser)
     add_fields(parser.add_argument_group("training"), Training())
     add_settings(parser, Settings.infarct(Prior.infarct().means, method="deepSVG", depth=DEPTH))
     parser.set_defaults(run=run)
@@ -66,6 +72,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Run ``deepgmm train``."""
+    if args.drawn:
+        train_on_drawings(args)
+        return
+    if not args.cases:
+        raise InvalidInput("CASES is missing; give a table of cases, or --drawn.")
     from ..io.cohort import load_case, read_cases
     from ..training import distributed
     from ..training.trainer import train as train_network

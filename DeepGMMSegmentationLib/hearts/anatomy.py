@@ -172,7 +172,7 @@ def _paint_muscles(
     """Paint papillary muscles and trabeculae into the cavity."""
     blood = codes == BLOOD
     height = ranges.draw(rng, "trabeculae_height")
-    ridges = harmonics(rng, range(9, 27), 1.0, heights, 1.0)
+    ridges = harmonics(rng, range(5, 27), 1.0, heights, 1.0)
     ridges = np.clip(ridges - ranges.draw(rng, "trabeculae_threshold"), 0, 2) * height
     codes[blood & (place.r > place.spread(inner * (1 - ridges)))] = PAPILLARY
     low, high = ranges.draw(rng, "papillary_bottom"), ranges.draw(rng, "papillary_top")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -16,70 +17,86 @@ from .drawn import DrawnTraining, train_drawn
 from .drawn_calibration import calibrate
 from .drawn_tissues import TissueTask
 
+# Each stage begins at the weights that the one before has come to; the step size rises anew.
+STAGES = (
+    DrawnTraining(steps=1800, seed=11),
+    DrawnTraining(steps=1800, seed=21),
+    DrawnTraining(steps=1200, seed=22, rate=2e-3),
+)
+
 
 def train_tissues(
     path: Path,
-    training: Optional[DrawnTraining] = None,
+    stages: Sequence[DrawnTraining] = STAGES,
     *,
     ranges: Optional[Ranges] = None,
     members: int = 2,
-    calibration_hearts: int = 400,
+    calibration_hearts: int = 300,
     device: str = "auto",
     progress: Optional[Callable[[int, int, float], None]] = None,
 ) -> None:
-    """Train the members one after the other, calibrate them together and write their file.
+    """Train stage after stage, calibrate what the last ones came to, and write their file.
+
+    The ensemble of one training's stages costs no more than a single network (Huang et al.,
+    Snapshot ensembles, arXiv:1704.00109).
 
     Parameters
     ----------
     path : Path
-        Of the file. Beside it a checkpoint of each member is kept until all is done: the same
-        call goes on from there.
-    training : DrawnTraining, optional
-        Of the first member; the others have the seeds that follow.
+        Of the file. Beside it a checkpoint of each stage is kept until all is done: the same call
+        goes on from there.
+    stages : sequence of DrawnTraining
     ranges : Ranges, optional
         The shipped ones when left out.
     members : int
-        Of the ensemble.
+        How many of the last stages make the ensemble.
     calibration_hearts : int
         Drawn for the calibration.
     device : str
         "auto" is CUDA where there is one.
     progress : callable, optional
-        Called after every step with the member from 0, the steps done and the loss.
+        Called after every step with the stage from 0, its steps done and the loss.
     """
-    training = DrawnTraining() if training is None else training
     ranges = Ranges.load() if ranges is None else ranges
     task = TissueTask(ranges)
     weights, checkpoints = [], []
-    for member in range(members):
-        checkpoints.append(path.with_name(f"{path.name}.{member}.checkpoint"))
+    for number, stage in enumerate(stages):
+        checkpoints.append(path.with_name(f"{path.name}.{number}.checkpoint"))
         weights.append(
             train_drawn(
                 task,
-                dataclasses.replace(training, seed=training.seed + member),
+                stage,
+                start=weights[-1] if weights else None,
                 device=device,
                 checkpoint_file=checkpoints[-1],
                 progress=None
                 if progress is None
-                else lambda done, loss, member=member: progress(member, done, loss),
+                else lambda done, loss, number=number: progress(number, done, loss),
             )
         )
-    if distributed.rank() > 0:
-        return
+    if distributed.rank() == 0:
+        record = {"stages": [dataclasses.asdict(stage) for stage in stages]}
+        write_tissues(path, task, weights[-members:], calibration_hearts, record)
+        for checkpoint in checkpoints:
+            checkpoint.unlink(missing_ok=True)
+
+
+def write_tissues(
+    path: Path,
+    task: TissueTask,
+    members: Sequence[dict[str, torch.Tensor]],
+    hearts: int,
+    record: dict[str, object],
+) -> None:
+    """Calibrate an ensemble on so many drawn hearts and write its file."""
     networks = []
-    for own in weights:
+    for weights in members:
         network = task.network()
         # As they will be in the file.
-        network.load_state_dict({name: value.half().float() for name, value in own.items()})
+        network.load_state_dict({name: value.half().float() for name, value in weights.items()})
         networks.append(network.eval().requires_grad_(False))
-    record = {
-        "filters": task.filters,
-        "depth": task.depth,
-        **calibrate(networks, ranges, calibration_hearts),
-        "training": dataclasses.asdict(training),
-        "task": task.record,
-        "versions": {"DeepGMMSegmentation": __version__, "torch": torch.__version__},
-    }
-    save(path, weights, record)
-    for checkpoint in checkpoints:
-        checkpoint.unlink(missing_ok=True)
+    versions = {"DeepGMMSegmentation": __version__, "torch": torch.__version__}
+    calibration = calibrate(networks, task.ranges, hearts)
+    shape = {"filters": task.filters, "depth": task.depth}
+    everything = {**shape, **calibration, **record, "task": task.record, "versions": versions}
+    save(path, members, everything)
