@@ -23,8 +23,8 @@ from ..report.tables import cohort_csv
 from ..result import Progress
 from ..settings import Settings
 from ..training import distributed
-from .console import progress_bar, say
-from .options import chosen_network, chosen_settings
+from .console import say, show_progress
+from .options import resolve_network, resolve_settings
 from .segment import segment_files
 
 SUMMARY = "cohort.csv"
@@ -55,20 +55,20 @@ def segment_cohort(args: argparse.Namespace) -> None:
         logging.basicConfig(level=logging.INFO)
     folder = Path(args.out_dir)
     cases = read_cases(args.cases, missing_ok=True)
-    network = chosen_network(args)
+    network = resolve_network(args)
     check_folder(folder, ())
     mine = share(cases)
 
     def settings_of(roles: Iterable[str]) -> Settings:
         infarct = roles if args.infarct else None
-        settings = chosen_settings(args, network and network.settings, infarct)
+        settings = resolve_settings(args, network and network.settings, infarct)
         return dataclasses.replace(settings, device=distributed.own_device(settings.device))
 
     def wanted(case: CaseFiles) -> Wanted:
         return Wanted(args.probabilities, args.report, name=case.name)
 
     settings_of({role for case in cases for role in case.images})  # refuses what suits no case
-    with progress_bar() as show:
+    with show_progress() as show:
 
         def run(case: CaseFiles, target: Path) -> None:
             place = mine.index(case)

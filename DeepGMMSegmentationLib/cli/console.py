@@ -18,7 +18,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[ProgressCallback]:
+def show_progress() -> Iterator[ProgressCallback]:
     """Show the part done, the remaining time and the NLL on stderr."""
     from tqdm import tqdm
 
@@ -41,7 +41,7 @@ def progress_bar() -> Iterator[ProgressCallback]:
             bar.close()
 
 
-def count_reading(files: Iterable[CaseFiles], shown: bool = True) -> Iterable[CaseFiles]:
+def show_reading(files: Iterable[CaseFiles], shown: bool = True) -> Iterable[CaseFiles]:
     """Show on stderr, where it is `shown`, how many of the cases are read."""
     from tqdm import tqdm
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..priors import Prior
 from ..settings import Settings
-from .console import progress_bar, say
-from .options import add_command, add_settings, chosen_settings
+from .console import say, show_progress
+from .options import add_command, add_settings, resolve_settings
 from .segment import add_output, segment_files
 
 DEMO = """\
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from ..report.result_folder import Wanted
     from .text_tables import dice_table, size_table
 
-    settings = chosen_settings(args, infarct=ROLES)
+    settings = resolve_settings(args, infarct=ROLES)
     drawn = heart(settings.seed)
     arrays = dict(zip(drawn.roles, drawn.images))
     arrays.update(lv=drawn.roi.astype(np.uint8), truth=drawn.labels)
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
             image.SetSpacing(drawn.spacing[::-1])
             write_image(image, files[name])
         case = CaseFiles("demo", {role: files[role] for role in drawn.roles}, files["lv"])
-        with progress_bar() as progress:
+        with show_progress() as progress:
             result = segment_files(
                 case,
                 settings,

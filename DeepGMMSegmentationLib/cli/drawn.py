@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 
 from ..errors import Cancelled, InvalidInput
-from .console import progress_bar, say
-from .options import chosen_file
+from .console import say, show_progress
+from .options import resolve_output
 
 NETWORKS = ("tissues", "region")
 
@@ -50,7 +50,7 @@ def train_on_drawings(args: argparse.Namespace) -> None:
 
     if args.cases:
         raise InvalidInput("--drawn needs no table of cases; remove one of the two.")
-    out = chosen_file(args)
+    out = resolve_output(args)
     ranges = Ranges.load(args.drawing)
     device = distributed.own_device(getattr(args, "device", "auto"))
     stages = STAGES if args.drawn == "tissues" else (DrawnTraining(),)
@@ -59,7 +59,7 @@ def train_on_drawings(args: argparse.Namespace) -> None:
         dataclasses.replace(stage, steps=args.steps or stage.steps, seed=stage.seed + seed)
         for stage in stages
     )
-    with distributed.joined(device) as first, progress_bar() as show:
+    with distributed.joined(device) as first, show_progress() as show:
 
         def report(number: int, done: int, loss: float) -> None:
             if not first:

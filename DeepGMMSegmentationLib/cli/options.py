@@ -47,7 +47,7 @@ def add_case_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace an earlier file")
 
 
-def chosen_file(args: argparse.Namespace) -> Path:
+def resolve_output(args: argparse.Namespace) -> Path:
     """Return where ``--out`` is to be written.
 
     Raises
@@ -71,6 +71,7 @@ def add_settings(
     Parameters
     ----------
     parser : ArgumentParser
+        That of the command.
     base : Settings
         What holds where no option is given, for the help.
     infarct : Settings, optional
@@ -99,6 +100,7 @@ def add_fields(group: Any, base: Any, infarct: Optional[Settings] = None) -> Non
     Parameters
     ----------
     group : argument group
+        Where the options go.
     base : dataclass instance
         What holds where no option is given.
     infarct : Settings, optional
@@ -107,8 +109,8 @@ def add_fields(group: Any, base: Any, infarct: Optional[Settings] = None) -> Non
     kinds = typing.get_type_hints(type(base))
     for field in dataclasses.fields(base):
         options = field.metadata.get("choices")
-        default = _shown(getattr(base, field.name))
-        other = default if infarct is None else _shown(getattr(infarct, field.name))
+        default = _show_value(getattr(base, field.name))
+        other = default if infarct is None else _show_value(getattr(infarct, field.name))
         if other != default:
             default += f"; with --infarct {other}"
         text = field.metadata["help"].replace("`", "")
@@ -124,20 +126,20 @@ def add_fields(group: Any, base: Any, infarct: Optional[Settings] = None) -> Non
         )
 
 
-def _shown(value: Any) -> str:
+def _show_value(value: Any) -> str:
     """Return a setting's value for the help."""
     if isinstance(value, Prior):
         return f"“{value.name}”"
     return "none" if value is None else str(value)
 
 
-def chosen_fields(args: argparse.Namespace, record: type) -> dict[str, Any]:
+def collect_fields(args: argparse.Namespace, record: type) -> dict[str, Any]:
     """Return the fields of a record that were given as options."""
     names = [field.name for field in dataclasses.fields(record)]
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
-def chosen_settings(
+def resolve_settings(
     args: argparse.Namespace,
     base: Optional[Settings] = None,
     infarct: Optional[Iterable[str]] = None,
@@ -151,6 +153,7 @@ def chosen_settings(
     Parameters
     ----------
     args : Namespace
+        The parsed options.
     base : Settings, optional
         By default ``Settings()``.
     infarct : iterable of str, optional
@@ -163,7 +166,7 @@ def chosen_settings(
     InvalidInput
         If a file cannot be read or a value is out of its range.
     """
-    given = chosen_fields(args, Settings)
+    given = collect_fields(args, Settings)
     if isinstance(given.get("prior"), Path):
         given["prior"] = _prior(given["prior"])
         given.setdefault("classes", len(given["prior"].tissues))
@@ -194,7 +197,7 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_network(args: argparse.Namespace) -> Optional[TrainedNetwork]:
+def resolve_network(args: argparse.Namespace) -> Optional[TrainedNetwork]:
     """Return the trained network that the parsed options ask for, if any.
 
     Raises

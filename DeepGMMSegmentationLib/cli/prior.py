@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .console import count_reading, say
-from .options import CASES_TABLE, add_case_options, add_command, chosen_file
+from .console import say, show_reading
+from .options import CASES_TABLE, add_case_options, add_command, resolve_output
 
 PRIOR = f"""\
 Estimate a prior from labelled cases: how each tissue looks in each sequence, and where in the
@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> None:
     from ..io.writing import write_bytes
     from ..training.prior_estimation import estimate_prior
 
-    out = chosen_file(args)
+    out = resolve_output(args)
     files = read_cases(args.cases)
     tissues = tuple(args.tissues)
     prior = estimate_prior(
-        (load_case(case, tissues, resample=args.resample) for case in count_reading(files)),
+        (load_case(case, tissues, resample=args.resample) for case in show_reading(files)),
         tissues,
         name=args.name or out.stem,
         source=args.source or f"{len(files)} labelled cases.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import InvalidInput
 from .console import say
-from .options import add_command, chosen_file
+from .options import add_command, resolve_output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,7 @@ def add_point(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_point(args: argparse.Namespace) -> Optional[tuple[float, ...]]:
+def resolve_point(args: argparse.Namespace) -> Optional[tuple[float, ...]]:
     """Return the point of the parsed options, (x, y, z) in mm, LPS."""
     if args.at is None:
         if args.ras:
@@ -74,13 +74,14 @@ def run(args: argparse.Namespace) -> None:
     import SimpleITK as sitk
 
     from ..anatomy.ventricle import propose_point
+    from ..cardiac.sizes import volume_ml
     from ..io.images import read_images, write_image
     from ..io.sequences import file_roles
     from ..io.writing import write_bytes
 
     roles = tuple(args.roles or file_roles(args.images))
-    point = chosen_point(args)
-    out = chosen_file(args) if args.out else None
+    point = resolve_point(args)
+    out = resolve_output(args) if args.out else None
     images, reference = read_images(args.images, args.resample)
     if point is None or out is None:
         spacing = reference.GetSpacing()[::-1]
@@ -98,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
         path = Path(folder) / out.name
         write_image(mask, path)
         write_bytes(out, path.read_bytes())
-    ml = np.count_nonzero(region) * float(np.prod(reference.GetSpacing())) / 1000
+    ml = volume_ml(np.count_nonzero(region), reference.GetSpacing())
     say(f"{np.count_nonzero(region.any(axis=(1, 2)))} slices, {ml:.0f} mL of blood and wall.")
     if insertion is not None:
         say("RV insertion: --rv-insertion " + " ".join(f"{value:.1f}" for value in insertion))

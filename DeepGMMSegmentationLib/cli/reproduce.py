@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled, InvalidInput
 from ..version import __version__
-from .console import progress_bar, say
+from .console import say, show_progress
 from .options import add_command
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
         out = Path(args.out).resolve()
         unfinished = out.with_name(out.name + UNFINISHED)
         try:
-            with progress_bar() as progress:
+            with show_progress() as progress:
                 scores, notes = reproduce(slices, protocol, unfinished, progress)
         except (Cancelled, KeyboardInterrupt) as error:
             raise Cancelled(f"the same command goes on from {unfinished}.") from error

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Optional
 from ..errors import InvalidInput
 from ..priors import Prior
 from ..settings import Settings
-from .console import progress_bar, say
-from .options import add_command, add_network, add_settings, chosen_network, chosen_settings
-from .region import add_point, chosen_point, trace_at
+from .console import say, show_progress
+from .options import add_command, add_network, add_settings, resolve_network, resolve_settings
+from .region import add_point, resolve_point, trace_at
 
 if TYPE_CHECKING:
     from ..io.cohort import CaseFiles
@@ -152,15 +152,15 @@ def run(args: argparse.Namespace) -> None:
     from ..report.result_folder import OUTPUTS, Wanted
     from .text_tables import size_table
 
-    network = chosen_network(args)
+    network = resolve_network(args)
     roles = args.roles or file_roles(args.images)
     infarct = roles if args.infarct else None
-    settings = chosen_settings(args, network and network.settings, infarct)
+    settings = resolve_settings(args, network and network.settings, infarct)
     check_folder(args.out, OUTPUTS, args.force)
     if not len(set(roles)) == len(roles) == len(args.images):
         raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
     images = dict(zip(roles, map(Path, args.images)))
-    with progress_bar() as progress:
+    with show_progress() as progress:
         result = segment_files(
             CaseFiles("case", images, args.roi and Path(args.roi), segment=args.segment),
             settings,
@@ -172,7 +172,7 @@ def run(args: argparse.Namespace) -> None:
             force=args.force,
             seeds=args.seeds,
             remote=args.remote,
-            at=chosen_point(args),
+            at=resolve_point(args),
             progress=progress,
         )
     say(size_table(result))

@@ -13,7 +13,7 @@ from ..errors import Cancelled, InvalidInput
 from ..priors import Prior
 from ..settings import Settings
 from ..training.settings import DEPTH, Training
-from .console import count_reading, progress_bar, say
+from .console import say, show_progress, show_reading
 from .drawn import add_drawn, train_on_drawings
 from .options import (
     CASES_TABLE,
@@ -21,9 +21,9 @@ from .options import (
     add_command,
     add_fields,
     add_settings,
-    chosen_fields,
-    chosen_file,
-    chosen_settings,
+    collect_fields,
+    resolve_output,
+    resolve_settings,
 )
 
 if TYPE_CHECKING:
@@ -81,18 +81,18 @@ def run(args: argparse.Namespace) -> None:
     from ..training import distributed
     from ..training.trainer import train as train_network
 
-    out = chosen_file(args)
+    out = resolve_output(args)
     checkpoint, table = (out.with_name(out.name + ending) for ending in (".checkpoint", ".csv"))
     if table.exists() and not (checkpoint.exists() or args.force):
         raise InvalidInput(f"{table} exists; name another network, or add --force.")
     files = read_cases(args.cases)
-    settings = chosen_settings(args, infarct=files[0].images, method="deepSVG", depth=DEPTH)
+    settings = resolve_settings(args, infarct=files[0].images, method="deepSVG", depth=DEPTH)
     settings = dataclasses.replace(settings, device=distributed.own_device(settings.device))
-    training = Training(**chosen_fields(args, Training))
+    training = Training(**collect_fields(args, Training))
     with distributed.joined(settings.device) as first:
-        cases = (load_case(case, resample=args.resample) for case in count_reading(files, first))
+        cases = (load_case(case, resample=args.resample) for case in show_reading(files, first))
         try:
-            with progress_bar() as progress, _log(table, args.tensorboard) as log:
+            with show_progress() as progress, _log(table, args.tensorboard) as log:
                 network = train_network(
                     cases,
                     settings,
@@ -102,8 +102,8 @@ def run(args: argparse.Namespace) -> None:
                     log=log if first else None,
                 )
         except (Cancelled, KeyboardInterrupt) as error:
-            kept = f"the same command goes on from {checkpoint}." if checkpoint.exists() else ""
-            raise Cancelled(kept) from error
+            advice = f"the same command goes on from {checkpoint}." if checkpoint.exists() else ""
+            raise Cancelled(advice) from error
         if first:
             network.save(out)
             checkpoint.unlink(missing_ok=True)

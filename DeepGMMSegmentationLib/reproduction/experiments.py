@@ -49,6 +49,7 @@ def reproduce(
     slices : sequence of Slice
         From `read_myops`.
     protocol : Protocol
+        Which methods are run, and for how long.
     folder : Path
         Where finished slices and epochs are stored: where it holds some, the run goes on from
         there. The caller may remove it afterwards.

@@ -75,10 +75,10 @@ def read_myops(folder: PathLike, crop: int = CROP) -> list[Slice]:
             f"{folder} holds no file named *_gd.nii.gz; name the folder of MyoPS 2020's training "
             "cases."
         )
-    slices = [each for truth in truths for each in _read_patient(folder, truth, crop)]
+    slices = [item for truth in truths for item in _read_patient(folder, truth, crop)]
     if not slices:
         raise InvalidInput(f"No slice in {folder} holds all of {', '.join(TISSUES)}.")
-    return sorted(slices, key=lambda each: (each.patient, each.number))
+    return sorted(slices, key=lambda item: (item.patient, item.number))
 
 
 def write_phantoms(folder: PathLike, count: int, seed: int = 0) -> None:
@@ -142,11 +142,11 @@ def _z_score(images: np.ndarray) -> np.ndarray:
 
 
 def _sibling(folder: Path, name: str) -> Path:
-    found = sorted(folder.rglob(name))
-    if len(found) != 1:
-        problem = "is missing" if not found else "is there more than once"
+    matches = sorted(folder.rglob(name))
+    if len(matches) != 1:
+        problem = "is missing" if not matches else "is there more than once"
         raise InvalidInput(f"{name} {problem} in {folder}; each patient needs one.")
-    return found[0]
+    return matches[0]
 
 
 def _window(heart_mask: np.ndarray, crop: int) -> tuple[slice, slice]:

@@ -41,7 +41,9 @@ class Protocol:
     filters : int
         First filters of the paper's networks; 32 there.
     seed : int
+        Of every random choice.
     device : str
+        Where it is computed; see `Settings`.
     """
 
     methods: tuple[str, ...] = METHODS
@@ -57,14 +59,14 @@ def split(slices: Sequence[Slice]) -> tuple[list[Slice], list[Slice]]:
 
     The paper's five test patients, where all are there; else every fifth patient, or the last.
     """
-    patients = sorted({each.patient for each in slices})
+    patients = sorted({item.patient for item in slices})
     if len(patients) < 2:
         raise InvalidInput("There is one patient only; give at least two to train and to test.")
     paper = set(TEST_PATIENTS) <= set(patients)
     test = TEST_PATIENTS if paper else patients[4::5] or patients[-1:]
     return (
-        [each for each in slices if each.patient not in test],
-        [each for each in slices if each.patient in test],
+        [item for item in slices if item.patient not in test],
+        [item for item in slices if item.patient in test],
     )
 
 
@@ -89,7 +91,7 @@ def settings_of(method: str, protocol: Protocol, training: Sequence[Slice]) -> S
 
 def estimated_prior(slices: Sequence[Slice]) -> Prior:
     """Return the prior that labelled slices give."""
-    cases = [each.case for each in slices]
+    cases = [item.case for item in slices]
     source = f"estimated on {len(cases)} labelled slices of the reproduction"
     return estimate_prior(cases, TISSUES, name="Myocardial infarction", source=source)
 
@@ -99,10 +101,10 @@ def mean_intensities(slices: Sequence[Slice]) -> np.ndarray:
     return np.mean(
         [
             [
-                each.case.images[:, each.case.truth == k + 1].mean(axis=1)
+                item.case.images[:, item.case.truth == k + 1].mean(axis=1)
                 for k in range(len(TISSUES))
             ]
-            for each in slices
+            for item in slices
         ],
         axis=0,
     )

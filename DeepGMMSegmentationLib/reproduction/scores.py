@@ -31,9 +31,11 @@ class Score:
     table : int
         1 or 2.
     method : str
+        The paper's name of it, or that of our preset.
     rule : {"permuted", "named"}
         How labels were paired with the truth's; see `RULES`.
     patient : str
+        The number in the names of the files.
     slice : int
         From 0, in the patient's files.
     dice : tuple of 4 float

@@ -30,6 +30,7 @@ class Augmented(nn.Module):
     training : Training
         How much changes.
     rng : Generator
+        Draws the views.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ def _views(slices: int, training: Training, rng: np.random.Generator) -> np.ndar
 
 def _warp(grid: Tensor, maps: Tensor, size: tuple[int, ...], mode: str) -> Tensor:
     """Return ``grid`` ``(Z, C, …)`` seen through maps from the new pixels to its own."""
-    new, old = (torch.tensor(each[::-1]).to(maps) / 2 for each in (size, grid.shape[-2:]))
+    new, old = (torch.tensor(shape[::-1]).to(maps) / 2 for shape in (size, grid.shape[-2:]))
     theta = functional.pad(maps * new / old[:, None], (0, 1)).to(grid)
     where = functional.affine_grid(theta, [*grid.shape[:2], *size], align_corners=False)
     return functional.grid_sample(

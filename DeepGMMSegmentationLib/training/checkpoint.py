@@ -21,9 +21,11 @@ def save(path: Path, identity: str, state: dict[str, Any]) -> None:
     Parameters
     ----------
     path : Path
+        Replaced where it exists.
     identity : str
         Of the training; only the same one may go on from here.
     state : dict
+        All that training needs to go on.
     """
     buffer = io.BytesIO()
     torch.save({"identity": identity, **state}, buffer)

@@ -62,11 +62,15 @@ def make_example(
     Parameters
     ----------
     case : Case
+        Its truth, if any, is not looked at.
     roles : tuple of str
         The sequences, in the order of the network's channels.
     settings : Settings
+        Of the mixture and the network.
     teacher : {"em", "none"}
+        What the network is drawn to; see `Training`.
     device : torch.device
+        Where the example is kept.
 
     Raises
     ------

@@ -78,7 +78,7 @@ class TrainedNetwork:
                 f"{', '.join(roles)}; give the same sequences, or name them alike."
             )
         for field in dataclasses.fields(Settings):
-            trained, asked = (getattr(each, field.name) for each in (self.settings, settings))
+            trained, asked = (getattr(record, field.name) for record in (self.settings, settings))
             if field.name not in FREE and trained != asked:
                 own = "a prior of its own" if field.name == "prior" else f"{field.name} {trained!r}"
                 raise InvalidInput(

@@ -52,6 +52,7 @@ def train(
     settings : Settings
         A deep method.
     training : Training, optional
+        The choices of the training; the defaults when left out.
     checkpoint_file : Path, optional
         Written after every epoch. Where it exists, the training goes on from it, to the same
         network (bit by bit on a CPU with as many threads) as if it had not been interrupted.

@@ -18,7 +18,7 @@ import SimpleITK as sitk
 import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib import InvalidInput, Settings
 from DeepGMMSegmentationLib.cli.main import build_parser, main
-from DeepGMMSegmentationLib.cli.options import chosen_settings
+from DeepGMMSegmentationLib.cli.options import resolve_settings
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.io.sequences import file_roles, role
 
@@ -110,7 +110,7 @@ def settings_of(*options) -> Settings:
     parsed = build_parser().parse_args(
         ["segment", "a.nii.gz", "--roi", "r.nii.gz", "--out", "out", *map(str, options)]
     )
-    return chosen_settings(parsed)
+    return resolve_settings(parsed)
 
 
 def test_options_become_settings(tmp_path):
