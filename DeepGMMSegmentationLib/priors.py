@@ -14,6 +14,9 @@ from .errors import InvalidInput
 
 CLASSES = (2, 8)  # how many tissues can be told apart, at least and at most
 
+# On LGE blood is bright; of the dark-blood kinds (DB-LGE, FIDDLE) it is as dark as muscle.
+LGE, DARK_BLOOD_LGE = "LGE", "dark-blood LGE"
+
 
 @dataclass(frozen=True)
 class Prior:

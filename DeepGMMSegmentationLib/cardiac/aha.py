@@ -28,6 +28,11 @@ NAMES = (
 )
 RINGS = ("basal third", "mid third", "apical third", "apex")
 SECTORS = (6, 6, 4, 1)  # of each ring
+# Of the transmural extent, in percent, as it is reported since Kim et al., "The use of
+# contrast-enhanced magnetic resonance imaging to identify reversible myocardial dysfunction",
+# N Engl J Med 2000;343:1445-1453: up to half of the wall is called viable.
+EXTENTS = {"0 %": 0, "1–25 %": 25, "26–50 %": 50, "51–75 %": 75, "76–100 %": 100}
+VIABLE = 50
 FLAT = 0.05  # taper below which base and apex cannot be told apart
 OBLIQUE = 30.0  # degrees between long axis and slices' normal beyond which they are not short-axis
 
@@ -47,10 +52,12 @@ class Segment:
     infarct_percent, edema_percent : float or None
         Of the segment's wall voxels; None where not covered or without such a class.
     mean_transmurality, max_transmurality : float or None
-        Mean over the chords that meet infarct, and the largest, of the part of the wall's
-        thickness that is infarct, in percent; 0 where no chord meets infarct, None where there
-        is no chord (not covered, or past the end of the cavity). The largest is of one chord:
-        on synthetic hearts of known transmurality it was 0.05 to 0.13 too high.
+        Mean over all chords of the segment, and the largest, of the part of the wall's thickness
+        that is infarct, in percent; None where there is no chord (not covered, or past the end
+        of the cavity). The largest is of one chord: on synthetic hearts of known transmurality
+        it was 0.05 to 0.13 too high.
+    extent : str or None
+        The class of the mean, one of `EXTENTS`.
     """
 
     number: Optional[int]
@@ -60,6 +67,7 @@ class Segment:
     edema_percent: Optional[float]
     mean_transmurality: Optional[float]
     max_transmurality: Optional[float]
+    extent: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -72,12 +80,19 @@ class Aha:
         17, or the three thirds and the apex where no RV-insertion point was given.
     apex_first : bool
         Whether the first slice is the apical one.
-    notes : tuple of str
-        What the reader should know, one sentence each.
+    viable, judged : int or None
+        In how many segments infarct takes up to half of the wall, of how many that have chords;
+        None for thirds, or without a scar class.
+    warnings, notes : tuple of str
+        What makes the segments unreliable, and what else the reader should know, one sentence
+        each.
     """
 
     segments: tuple[Segment, ...]
     apex_first: bool
+    viable: Optional[int]
+    judged: Optional[int]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -125,7 +140,8 @@ def measure_segments(
     if not wall.any():
         raise InvalidInput("No wall tissue is labelled, so there are no AHA segments.")
     outline = outline_ventricle(labels, tissues, spacing)
-    apex_first, notes = _orientation(outline, spacing)
+    apex_first, warnings = _orientation(outline, spacing)
+    notes = []
     rings = _rings(outline, apex_first)
     lines = measure_chords(labels, tissues, spacing, outline)
 
@@ -149,13 +165,19 @@ def measure_segments(
     edema = _percent(labels, tissues, ("edema",), of_voxel, voxels, wall)
     segments = []
     for i, name in enumerate(names):
-        depth = _transmurality(lines, of_chord == i) if "scar" in tissues else (None, None)
+        depth = (None,) * 3
+        if "scar" in tissues:
+            depth = _transmurality(lines, of_chord == i)
         number = None if insertion is None else i + 1
         segments.append(Segment(number, name, int(voxels[i]), infarct[i], edema[i], *depth))
     missing = [segment.name for segment in segments if not segment.voxels]
     if missing:
         notes.append(f"The slices do not cover: {', '.join(missing)}.")
-    return Aha(tuple(segments), apex_first, tuple(notes))
+    means = [s.mean_transmurality for s in segments if s.mean_transmurality is not None]
+    viable = judged = None
+    if means and insertion is not None:
+        viable, judged = sum(_rounded(mean) <= VIABLE for mean in means), len(means)
+    return Aha(tuple(segments), apex_first, viable, judged, tuple(warnings), tuple(notes))
 
 
 def insertion_index(
@@ -182,20 +204,20 @@ def _orientation(outline: Ventricle, spacing: Sequence[float]) -> tuple[bool, li
     areas = outline.inside[labelled].sum(axis=(1, 2))
     half = len(areas) // 2
     first, last = areas[:half].mean(), areas[-half:].mean()
-    notes = []
+    warnings = []
     if abs(first - last) < FLAT * max(first, last):
-        notes.append(
+        warnings.append(
             "The region hardly tapers, so base and apex may be interchanged; "
             "check the segments against the images."
         )
     slope = np.polyfit(labelled * spacing[0], outline.centers[labelled], 1, w=np.sqrt(areas))[0]
     tilt = np.degrees(np.arctan(np.hypot(*slope)))
     if tilt > OBLIQUE:
-        notes.append(
+        warnings.append(
             f"The long axis is {tilt:.0f}° from the slices' normal: these are not short-axis "
             "slices; reformat the images before trusting segments and transmurality."
         )
-    return bool(first < last), notes
+    return bool(first < last), warnings
 
 
 def _rings(outline: Ventricle, apex_first: bool) -> np.ndarray:
@@ -251,11 +273,18 @@ def _percent(
     return [100 * float(h) / float(n) if n else None for h, n in zip(hits, voxels)]
 
 
-def _transmurality(lines: Chords, here: np.ndarray) -> tuple[Optional[float], Optional[float]]:
-    """Return mean and maximal transmurality, in percent, of the chords of one segment."""
+def _transmurality(
+    lines: Chords, here: np.ndarray
+) -> tuple[Optional[float], Optional[float], Optional[str]]:
+    """Return mean and maximal transmurality, in percent, of one segment, and the mean's class."""
     values = 100 * lines.transmurality[here]
     if not values.size:
-        return None, None
-    if not values.any():
-        return 0.0, 0.0
-    return float(values[values > 0].mean()), float(values.max())
+        return None, None, None
+    mean = float(values.mean())
+    extent = next(name for name, most in EXTENTS.items() if _rounded(mean) <= most)
+    return mean, float(values.max()), extent
+
+
+def _rounded(percent: float) -> int:
+    """Return a mean in whole percent, as the classes are; only no infarct at all is 0."""
+    return max(min(round(percent), 100), int(percent > 0))

@@ -11,13 +11,24 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InvalidInput
+from ..priors import DARK_BLOOD_LGE, LGE
 from ..result import Result
 from .aha import Aha, insertion_index, measure_segments
 from .infarct import INFARCT, Infarct, measure_infarct, measure_infarct_per_slice
 from .quality import find_warnings
+from .remote import remote_myocardium
 from .sizes import WALL, TissueSize, mask, measure_sizes
 from .thresholds import Yardstick, measure_yardsticks
 from .uncertainty import Volume, entropy, estimate_volume
+
+
+@dataclass(frozen=True)
+class Remote:
+    """The remote myocardium that n-SD was taken from: its voxels, their mean and deviation."""
+
+    voxels: int
+    mean: float
+    deviation: float
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,8 @@ class Measures:
     sizes : tuple of TissueSize
         Per tissue.
     infarct : Infarct or None
-        Of the whole heart; None where no wall tissue is named.
+        Of the whole heart; None where no wall tissue is named. Without an LGE image there is no
+        infarct in it: what is called scar counts as edema, or else as healthy.
     slices : tuple of Infarct
         Of each labelled slice; empty where `infarct` is None.
     aha : Aha or None
@@ -52,12 +64,14 @@ class Measures:
     agreement : tuple of float or None
         Per tissue, the mean pairwise Dice of several restarts (None for a tissue that no restart
         found); None after one run.
+    remote : Remote or None
+        None where there is no LGE image with a named wall.
     yardsticks : tuple of Yardstick
-        The infarct by n-SD and FWHM on LGE; empty where they cannot be had.
+        The infarct by the usual thresholds on LGE; empty where they cannot be had.
     warnings : tuple of str
-        What looks wrong and what to do.
+        What makes a figure unreliable, and what to do.
     notes : tuple of str
-        What is missing and why, and what to know about the figures.
+        What is not measured and why, and what to know about the figures.
     """
 
     case: str
@@ -73,6 +87,7 @@ class Measures:
     volumes: tuple[Volume, ...]
     mean_entropy: float
     agreement: Optional[tuple[Optional[float], ...]]
+    remote: Optional[Remote]
     yardsticks: tuple[Yardstick, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
@@ -90,6 +105,7 @@ def measure(
     reference: Optional[sitk.Image] = None,
     rv_insertion: Optional[Sequence[float]] = None,
     remote: Optional[np.ndarray] = None,
+    phase_sensitive: bool = False,
 ) -> Measures:
     """Measure a segmentation; after an edit, measure ``dataclasses.replace(result, labels=…)``.
 
@@ -107,8 +123,9 @@ def measure(
     rv_insertion : sequence of float, optional
         The anterior insertion of the right ventricle, (x, y, z) in mm, LPS.
     remote : ndarray of bool, shape of the labels, optional
-        Remote myocardium for n-SD; by default the healthy class. As that class leaves out what is
-        bright, its deviation, and with it the threshold, is a little lower than of a drawn region.
+        Remote myocardium for n-SD; by default what `proposed_remote` proposes.
+    phase_sensitive : bool
+        Whether the LGE image is known to be phase-sensitive, of which FWHM cannot be had.
 
     Raises
     ------
@@ -131,17 +148,20 @@ def measure(
     measured = measure_sizes(labels, tissues, spacing, density)
     notes = [*result.notes, *_caveats(result)]
     whole, slices, segments = None, [], None
+    told = _told(result)
     if set(tissues) & set(WALL):
-        whole = measure_infarct(labels, tissues, spacing, density)
+        whole = measure_infarct(labels, told, spacing, density)
         if labels.ndim == 3:
-            slices = measure_infarct_per_slice(labels, tissues, spacing, density)
+            slices = measure_infarct_per_slice(labels, told, spacing, density)
         segments = _segments(result, reference, rv_insertion, notes)
     else:
         notes.append(
             "The classes have no tissue names, so there are sizes only: no infarct size, segments "
             "or yardsticks; segment with a prior, or name the classes."
         )
-    yardsticks, missing = _yardsticks(result, images, remote, density)
+    if remote is None and images is not None:
+        remote = proposed_remote(result, images)
+    sized, missing = _yardsticks(result, images, remote, phase_sensitive)
     agreement = result.agreement
     if agreement is not None:
         agreement = tuple(float(dice) if np.isfinite(dice) else None for dice in agreement)
@@ -159,25 +179,20 @@ def measure(
         volumes=tuple(_volumes(result)),
         mean_entropy=float(entropy(result.probabilities)[labels > 0].mean()),
         agreement=agreement,
-        yardsticks=tuple(yardsticks),
-        warnings=tuple(find_warnings(result, images)),
+        remote=_remote(result, images, remote),
+        yardsticks=tuple(sized),
+        warnings=(*find_warnings(result, images), *(segments.warnings if segments else ())),
         notes=(*notes, *missing),
     )
 
 
 def _caveats(result: Result) -> list[str]:
     notes = []
-    settings = result.settings
     inside = (result.labels > 0) & result.probabilities.any(axis=0)
     if (result.labels != result.probabilities.argmax(axis=0) + 1)[inside].any():
         notes.append(
             "The labels were changed after the fit; expected volumes, intervals and entropy "
             "describe the fit."
-        )
-    if settings.spatial and settings.smoothing == 0:
-        notes.append(
-            f"{settings.method} without smoothing drives probabilities to 0 and 1, so the "
-            "intervals are too narrow and the entropy is too low; set smoothing to have both."
         )
     if result.labels.ndim == 2:
         notes.append("One slice has no volume: sizes are in voxels and percent only.")
@@ -190,7 +205,7 @@ def _segments(
     rv_insertion: Optional[Sequence[float]],
     notes: list[str],
 ) -> Optional[Aha]:
-    labels, tissues = result.labels, result.tissues
+    labels, tissues = result.labels, _told(result)
     if not {"scar", "edema"} & set(tissues):
         notes.append("There is neither a scar nor an edema class, so there are no segments.")
         return None
@@ -211,25 +226,73 @@ def _volumes(result: Result) -> list[Volume]:
     if result.labels.ndim == 2:
         return []
     maps = dict(zip(result.tissues, result.probabilities))
-    if "scar" in maps:
+    if "scar" in _told(result):
         maps["infarct"] = sum(maps[part] for part in INFARCT if part in maps)
         if "edema" in maps:
             maps["area at risk"] = maps["infarct"] + maps["edema"]
     return [estimate_volume(name, values, result.spacing) for name, values in maps.items()]
 
 
+def proposed_remote(result: Result, images: np.ndarray) -> Optional[np.ndarray]:
+    """Return the remote myocardium that `remote_myocardium` proposes; None without LGE or wall.
+
+    Parameters
+    ----------
+    result : Result
+    images : ndarray, shape ``(M, *result.labels.shape)``
+    """
+    lge = _lge(result, images)
+    if lge is None or not mask(result.labels, result.tissues, WALL).any():
+        return None
+    stack = (1, *lge.shape)[-3:]
+    spacing = (1.0, *result.spacing)[-3:]
+    remote = remote_myocardium(
+        lge.reshape(stack), result.labels.reshape(stack), result.tissues, spacing
+    )
+    return remote.reshape(lge.shape)
+
+
+def _told(result: Result) -> tuple[str, ...]:
+    """Return the tissues' names, infarct being edema, or else healthy, where no LGE tells it."""
+    tissues = result.tissues
+    if {LGE, DARK_BLOOD_LGE} & set(result.roles):
+        return tissues
+    instead = "edema" if "edema" in tissues else "healthy myocardium"
+    return tuple(instead if tissue in INFARCT else tissue for tissue in tissues)
+
+
+def _lge(result: Result, images: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """Return the LGE image, or None without one."""
+    known = [m for m, role in enumerate(result.roles) if role in (LGE, DARK_BLOOD_LGE)]
+    return images[known[0]] if known and images is not None else None
+
+
+def _remote(
+    result: Result, images: Optional[np.ndarray], remote: Optional[np.ndarray]
+) -> Optional[Remote]:
+    lge = _lge(result, images)
+    if lge is None or remote is None or np.count_nonzero(remote) < 2:
+        return None
+    values = lge[remote & np.isfinite(lge)].astype(float)
+    return Remote(values.size, float(values.mean()), float(values.std(ddof=1)))
+
+
 def _yardsticks(
     result: Result,
     images: Optional[np.ndarray],
     remote: Optional[np.ndarray],
-    density: float,
+    phase_sensitive: bool,
 ) -> tuple[list[Yardstick], list[str]]:
     labels, tissues = result.labels, result.tissues
-    wall = mask(labels, tissues, WALL)
-    if images is None or "LGE" not in result.roles or not wall.any():
+    wall, lge = mask(labels, tissues, WALL), _lge(result, images)
+    if lge is None or remote is None or not wall.any():
         return [], ["There is no LGE image with a named wall, so there is no n-SD and no FWHM."]
-    if remote is None:
-        remote = mask(labels, tissues, ["healthy myocardium"])
-    lge = images[result.roles.index("LGE")]
-    scar = mask(labels, tissues, ["scar"])
-    return measure_yardsticks(lge, wall, remote, scar, result.spacing, density)
+    return measure_yardsticks(
+        lge,
+        wall,
+        remote,
+        mask(labels, tissues, ["scar"]),
+        result.spacing,
+        result.settings.density,
+        phase_sensitive=phase_sensitive,
+    )

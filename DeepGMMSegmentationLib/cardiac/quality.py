@@ -8,14 +8,16 @@ from typing import Optional
 import numpy as np
 from scipy import ndimage
 
+from ..priors import DARK_BLOOD_LGE, LGE
 from ..result import Result
 from .alignment import estimate_shift
 from .chords import measure_chords, outline_ventricle
 from .infarct import INFARCT
-from .sizes import mask, measure_sizes
+from .sizes import WALL, mask, measure_sizes
 
 SMALL = 1.0  # percent of the region
 AGREEMENT = 0.7  # mean pairwise Dice over restarts
+VENTRICLE = (50, 600)  # mL of a left ventricle with its wall, from the smallest to the largest
 ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
 
 
@@ -31,17 +33,18 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     images : ndarray, shape ``(M, *result.labels.shape)``, optional
         The sequences; without them their alignment is not checked.
     """
-    warnings = [*_small(result), *_names(result), *_alike(result), *_disagreeing(result)]
+    found = [*_unseen(result), *_implausible(result), *_small(result), *_names(result)]
+    found += [*_alike(result), *_disagreeing(result), *_unsmoothed(result)]
     if not result.converged:
-        warnings.append(
+        found.append(
             f"The fit had not converged after {result.iterations} iterations; "
             "raise max_iterations or the tolerance."
         )
     if result.labels.ndim == 3:
-        warnings += [*_not_subendocardial(result), *_outside_edema(result, images)]
+        found += [*_not_subendocardial(result), *_outside_edema(result, images)]
     if images is not None:
-        warnings += _misaligned(result, images)
-    return warnings
+        found += _misaligned(result, images)
+    return found
 
 
 def bhattacharyya(
@@ -59,6 +62,45 @@ def bhattacharyya(
     logs = [np.linalg.slogdet(c)[1] for c in (middle, covariance1, covariance2)]
     square = difference @ np.linalg.solve(middle, difference)
     return float(square / 8 + (logs[0] - (logs[1] + logs[2]) / 2) / 2)
+
+
+def _unseen(result: Result) -> list[str]:
+    tissues, roles = set(result.tissues), set(result.roles)
+    found = []
+    if tissues & set(INFARCT) and not roles & {LGE, DARK_BLOOD_LGE}:
+        found.append(
+            "There is no LGE image, so that scar cannot be told and no infarct size is reported; "
+            "add the LGE image, or name it by its role."
+        )
+    if "edema" in tissues and "T2" not in roles:
+        found.append(
+            "There is no T2 image, without which edema can hardly be seen; do not rely on its "
+            "size, nor on the area at risk."
+        )
+    return found
+
+
+def _implausible(result: Result) -> list[str]:
+    if result.labels.ndim == 2 or not set(result.tissues) & set(WALL):
+        return []
+    ml = np.count_nonzero(result.labels) * float(np.prod(result.spacing)) / 1000
+    least, most = VENTRICLE
+    if least <= ml <= most:
+        return []
+    return [
+        f"The region has {ml:.0f} mL, but a left ventricle with its wall {least} to {most} mL; "
+        "check the region and the images' spacing."
+    ]
+
+
+def _unsmoothed(result: Result) -> list[str]:
+    settings = result.settings
+    if not settings.spatial or settings.smoothing > 0:
+        return []
+    return [
+        f"{settings.method} without smoothing drives probabilities to 0 and 1, so the intervals "
+        "are too narrow and the entropy is too low; set smoothing to have both."
+    ]
 
 
 def _small(result: Result) -> list[str]:
@@ -80,7 +122,7 @@ def _names(result: Result) -> list[str]:
 
 
 def _alike(result: Result) -> list[str]:
-    warnings = []
+    found = []
     mixtures = len(result.means)
     for i, j in combinations(range(len(result.tissues)), 2):
         where = [
@@ -99,12 +141,12 @@ def _alike(result: Result) -> list[str]:
                 str(z + 1) for z in sorted(z for b in where for z in result.slices[b])
             )
             place = "" if len(where) == mixtures else f" in slices {numbers}"
-            warnings.append(
+            found.append(
                 f"“{result.tissues[i]}” and “{result.tissues[j]}” look alike{place}: their "
                 "components are closer than one deviation; use fewer classes, a prior, or one more "
                 "sequence that tells them apart."
             )
-    return warnings
+    return found
 
 
 def _disagreeing(result: Result) -> list[str]:
@@ -161,12 +203,12 @@ def _misaligned(result: Result, images: np.ndarray) -> list[str]:
     stacks = images if images.ndim == 4 else images[:, None]
     roi = result.labels.reshape(stacks.shape[1:]) > 0
     spacing = (1.0, *result.spacing[-2:])
-    warnings = []
+    found = []
     for (i, fixed), (j, moving) in combinations(enumerate(stacks), 2):
         dy, dx = estimate_shift(fixed, moving, roi, spacing)
         if max(abs(dy), abs(dx)) > 1:
-            warnings.append(
+            found.append(
                 f"{result.roles[j]} looks shifted against {result.roles[i]} by {dx} pixels along x "
                 f"and {dy} along y; register the sequences, then segment again."
             )
-    return warnings
+    return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
-from ..cardiac.aha import RINGS, SECTORS, Aha, Segment
+from ..cardiac.aha import RINGS, SECTORS, Segment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ TERRITORIES = {
 WALLS = (("Anterior", 0, 1), ("Septal", -1, 0), ("Inferior", 0, -1), ("Lateral", 1, 0))
 
 
-def draw_bullseye(aha: Aha) -> Figure:
+def draw_bullseye(segments: Sequence[Segment]) -> Figure:
     """Draw one bull's-eye per quantity, as seen from the apex: anterior wall up, septum left.
 
     Quantities that no segment has (edema without an edema class) are left out. Without sectors
@@ -39,15 +39,15 @@ def draw_bullseye(aha: Aha) -> Figure:
 
     Parameters
     ----------
-    aha : Aha
-        The segments, from `measure_segments`.
+    segments : sequence of Segment
+        The 17, or the thirds and the apex, as `aha.aha` returned them.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    drawn = [q for q in QUANTITIES if any(getattr(s, q) is not None for s in aha.segments)]
+    drawn = [q for q in QUANTITIES if any(getattr(s, q) is not None for s in segments)]
     scale = ScalarMappable(Normalize(0, 100), "YlOrRd")
     rows = max(1, -(-len(drawn) // 2))
     figure = Figure(figsize=(8.5, 3.9 * rows + 0.4), layout="constrained")
@@ -57,10 +57,10 @@ def draw_bullseye(aha: Aha) -> Figure:
         ax.axis("off")
     for ax, quantity in zip(axes.flat, drawn):
         ax.set_title(QUANTITIES[quantity], fontsize=11)
-        _rings(ax, aha.segments, quantity, scale)
+        _rings(ax, segments, quantity, scale)
     figure.colorbar(scale, ax=axes, label="%", shrink=0.8)
     legend = [Patch(facecolor="white", edgecolor="grey", hatch="////", label="no value")]
-    if _sectored(aha.segments):
+    if _sectored(segments):
         legend += [
             Patch(facecolor=color, label=f"{name}, typical territory")
             for name, (color, _) in TERRITORIES.items()

@@ -151,21 +151,27 @@ def _tissues(measures: Measures) -> str:
 def _location(measures: Measures) -> str:
     if measures.aha is None:
         return ""
-    header = ["Segment", "Infarct %", "Edema %", "Mean transmurality %", "Maximal %", "Voxels"]
+    header = ["Segment", "Infarct %", "Edema %", "Transmural extent", "Mean %", "Maximal %"]
     lines = [
         [
             escape(f"{s.number} {s.name}" if s.number else s.name),
-            *map(
-                _number,
-                (s.infarct_percent, s.edema_percent, s.mean_transmurality, s.max_transmurality),
-            ),
-            str(s.voxels),
+            _number(s.infarct_percent, 0),
+            _number(s.edema_percent, 0),
+            s.extent or NONE,
+            _number(s.mean_transmurality, 0),
+            _number(s.max_transmurality, 0),
         ]
         for s in measures.aha.segments
     ]
     caption = "Seen from the apex: anterior wall up, septum left; basal ring outside."
+    viable = ""
+    if measures.aha.viable is not None:
+        viable = (
+            f"<p>Viable segments: <b>{measures.aha.viable} of {measures.aha.judged}</b>, in which "
+            "infarct takes up to half of the wall.</p>"
+        )
     return (
-        f"<h2>Where</h2>{_picture(draw_bullseye(measures.aha), caption)}"
+        f"<h2>Where</h2>{viable}{_picture(draw_bullseye(measures.aha.segments), caption)}"
         f"<details><summary>Segments in numbers</summary>{_table(header, lines)}</details>"
     )
 

@@ -24,7 +24,10 @@ UNITS = {
     "mean_transmurality": "%",
     "max_transmurality": "%",
     "threshold": "intensity",
+    "mean": "intensity",
+    "deviation": "intensity",
 }
+TITLES = ("tissue", "method", "name", "number")  # what the rows of a part are called by
 UNIONS = ("myocardium", "infarct", "no_reflow", "area_at_risk")
 
 
@@ -104,8 +107,13 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     yield from _infarct("heart", "", record["infarct"])
     for volume in record["volumes"]:
         yield from _fields("interval", volume["tissue"], volume)
+    if record["remote"]:
+        yield from _fields("remote", "myocardium", record["remote"])
     for yardstick in record["yardsticks"]:
         yield from _fields("yardstick", yardstick["method"], yardstick)
+    if record["aha"]:
+        yield Row("heart", "", "viable segments", record["aha"]["viable"])
+        yield Row("heart", "", "judged segments", record["aha"]["judged"])
     for segment in record["aha"]["segments"] if record["aha"] else ():
         number = "" if segment["number"] is None else f"{segment['number']:02d} "
         yield from _fields("segment", number + segment["name"], segment)
@@ -118,7 +126,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
 
 def _fields(section: str, item: str, values: Mapping[str, Any]) -> Iterator[Row]:
     for name, value in values.items():
-        if not isinstance(value, str) and name != "number":
+        if name not in TITLES:
             yield Row(section, item, name, value)
 
 

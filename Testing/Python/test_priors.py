@@ -148,7 +148,7 @@ def test_the_shipped_prior_and_its_variants():
     assert everything.tissues == (
         "blood pool", "healthy myocardium", "edema", "scar", "no-reflow",
     )  # fmt: skip
-    assert set(everything.means) == {"LGE", "T2", "bSSFP"}
+    assert set(everything.means) == {"LGE", "dark-blood LGE", "T2", "bSSFP"}
     assert Prior.infarct() == everything.merged("no-reflow", into="scar")
     assert Prior.infarct(edema=False) == Prior.infarct().merged("edema", into="healthy myocardium")
     for edema in (False, True):

@@ -47,11 +47,10 @@ class Findings:
 
 def bullseyePixmap(aha: dict[str, Any], width: int) -> Any:
     """Draw the segments, as `Measures.to_dict` gives them, so many pixels wide."""
-    from DeepGMMSegmentationLib.cardiac.aha import Aha, Segment
+    from DeepGMMSegmentationLib.cardiac.aha import Segment
     from DeepGMMSegmentationLib.report.bullseye import draw_bullseye
 
-    segments = tuple(Segment(**each) for each in aha["segments"])
-    figure = draw_bullseye(Aha(segments, aha["apex_first"], tuple(aha["notes"])))
+    figure = draw_bullseye([Segment(**each) for each in aha["segments"]])
     figure.set_size_inches(*INCHES)
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "bullseye.png")

@@ -91,6 +91,7 @@ def segmentColumns(segments: Iterable[Mapping[str, Any]]) -> Columns:
                     "max_transmurality",
                 )
             ),
+            each["extent"],
         ]
         for each in segments
     ]
@@ -102,6 +103,7 @@ def segmentColumns(segments: Iterable[Mapping[str, Any]]) -> Columns:
         _("Edema [%]"),
         _("Mean transmurality [%]"),
         _("Maximal transmurality [%]"),
+        _("Transmural extent"),
     ]
     return _columns(titles, rows)
 

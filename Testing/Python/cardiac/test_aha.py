@@ -148,14 +148,42 @@ def test_the_transmurality_of_a_synthetic_heart_comes_back(transmurality):
     assert deep.max() == pytest.approx(transmurality, abs=0.13)
 
 
-def test_mean_transmurality_is_over_the_chords_that_meet_infarct():
+def test_mean_transmurality_is_over_all_chords_of_the_segment():
     heart = Heart()
     heart.paint(SCAR, [3, 4, 5], (30, 60), (0, 0.8))
     heart.paint(SCAR, [3, 4, 5], (60, 75), (0, 0.4))  # and 75° to 90° stay healthy
     segment = heart.measure().segments[7]
-    # One or two chords of 46 graze the scar's edge and meet a single voxel of it.
-    assert segment.mean_transmurality == pytest.approx(100 * (2 * 0.8 + 0.4) / 3, abs=4)
+    assert segment.mean_transmurality == pytest.approx(100 * (2 * 0.8 + 0.4) / 4, abs=3)
     assert segment.max_transmurality == pytest.approx(80, abs=7)
+
+
+def test_a_sliver_of_scar_is_no_transmural_infarct():
+    heart = Heart()
+    heart.paint(SCAR, [4], (58, 61), (0, 0.76))
+    segment = heart.measure().segments[7]
+    assert 0 < segment.mean_transmurality < 3
+    assert segment.extent == "1–25 %"
+    assert segment.max_transmurality > 60
+
+
+@pytest.mark.parametrize(
+    ("depth", "extent", "viable"),
+    [
+        (-1, "0 %", 16),
+        (0.15, "1–25 %", 16),
+        (0.4, "26–50 %", 16),
+        (0.65, "51–75 %", 14),
+        (1, "76–100 %", 14),
+    ],
+)
+def test_extents_are_in_classes_and_viable_segments_are_counted(depth, extent, viable):
+    heart = Heart()
+    heart.paint(SCAR, [3, 4, 5], (30, 150), (0, depth))
+    found = heart.measure()
+    assert [s.extent for s in found.segments[7:9]] == [extent] * 2
+    assert {s.extent for s in found.segments[:6]} == {"0 %"}
+    assert found.segments[16].extent is None
+    assert (found.viable, found.judged) == (viable, 16)
 
 
 def test_chords_measure_thickness_and_depth():
@@ -224,7 +252,8 @@ def test_a_ventricle_that_does_not_taper_is_noted():
     labels[:, np.hypot(x, y) < 15] = HEALTHY
     labels[:, np.hypot(x, y) < 8] = BLOOD
     assert any(
-        "hardly tapers" in note for note in measure_segments(labels, TISSUES, (8.0, 1.0, 1.0)).notes
+        "hardly tapers" in text
+        for text in measure_segments(labels, TISSUES, (8.0, 1.0, 1.0)).warnings
     )
 
 
@@ -238,8 +267,8 @@ def test_slices_across_the_axis_are_noted():
     oblique = measure_segments(
         labels, TISSUES, (2.0, 1.0, 1.0)
     )  # 2 mm sideways per 2 mm along: 45°
-    assert not any("short-axis" in note for note in straight.notes)
-    assert any("45°" in note for note in oblique.notes)
+    assert not any("short-axis" in text for text in straight.warnings)
+    assert any("45°" in text for text in oblique.warnings)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +301,7 @@ def test_the_bullseye_draws_each_value_where_it_belongs():
     heart.paint(SCAR, [3, 4, 5], (60, 120))
     heart.labels[heart.level > 8] = 0
     found = heart.measure()
-    figure = draw_bullseye(found)
+    figure = draw_bullseye(found.segments)
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
     assert titles[0] == "Infarct, % of segment"
     ax = figure.axes[0]
@@ -286,7 +315,7 @@ def test_the_bullseye_draws_each_value_where_it_belongs():
 
 
 def test_the_bullseye_of_thirds_has_whole_rings():
-    figure = draw_bullseye(measure_segments(Heart().labels, TISSUES, SPACING))
+    figure = draw_bullseye(measure_segments(Heart().labels, TISSUES, SPACING).segments)
     ax = figure.axes[0]
     assert [p.theta2 - p.theta1 for p in ax.patches] == [360] * 4
     assert "mid third" in {text.get_text() for text in ax.texts}

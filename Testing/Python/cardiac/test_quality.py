@@ -146,7 +146,8 @@ def test_an_infarct_outside_the_edema(case, result):
     labels[tuple(wall[(wall[:, 0] < 4) & ~right].T)] = 3
     apart = replace(result, labels=labels)
     only(find_warnings(apart), "100 % of the infarct lies outside the edema", "T2")
-    assert not find_warnings(replace(apart, roles=("LGE", "other", "bSSFP")))
+    blind = find_warnings(replace(apart, roles=("LGE", "other", "bSSFP")))
+    only(blind, "There is no T2 image")  # and nothing of what T2 would tell
     images = case.images.copy()
     images[1][labels == 4] = np.median(images[1][labels == 3])  # it is bright on T2 after all
     assert not [text for text in find_warnings(apart, images) if "edema" in text]

@@ -20,7 +20,6 @@ from DeepGMMSegmentationLib import InvalidInput, Settings
 from DeepGMMSegmentationLib.cli.main import build_parser, main
 from DeepGMMSegmentationLib.cli.options import resolve_settings
 from DeepGMMSegmentationLib.hearts.sample import heart
-from DeepGMMSegmentationLib.io.sequences import file_roles, role
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT.parent / "shared" / "data"
@@ -152,36 +151,6 @@ def test_a_prior_comes_from_its_file(tmp_path):
     file.write_text("{")
     with pytest.raises(InvalidInput, match=r"prior\.json is not valid JSON"):
         settings_of("--prior", file, "--classes", 2)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("LGE.nii.gz", "LGE"),
-        ("myops_training_101_DE.nii.gz", "LGE"),
-        ("case1_C0.nii.gz", "bSSFP"),
-        ("T2_STIR_SAX.nrrd", "T2"),
-        ("12 cine bSSFP", "bSSFP"),
-        ("axial_T2w.nii.gz", "T2"),
-        ("T2_star.nii.gz", None),
-        ("T2map", None),
-        ("T2*", None),
-        ("t1post.nii.gz", None),
-        ("model.nii.gz", None),
-    ],
-)
-def test_roles_are_told_by_names(name, expected):
-    assert role(name) == expected
-
-
-def test_file_names_stand_for_unknown_roles_and_must_differ():
-    assert file_roles(["x/flair.nii.gz", "x/a.b.NRRD.mha", "dicom/LGE"]) == (
-        "flair",
-        "a.b.NRRD",
-        "LGE",
-    )
-    with pytest.raises(InvalidInput, match=r"Two images are T2 by their names.*--roles"):
-        file_roles(["T2_a.nii.gz", "T2_b.nii.gz"])
 
 
 # --- The main job, end to end ------------------------------------------------------------------

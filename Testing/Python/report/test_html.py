@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from true_result import truth
 
 from DeepGMMSegmentationLib import InvalidInput, Settings
-from DeepGMMSegmentationLib.cardiac.measures import measure
+from DeepGMMSegmentationLib.cardiac.measures import measure, proposed_remote
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.mixture.postprocess import clean
 from DeepGMMSegmentationLib.report.html import render_report
@@ -34,6 +34,10 @@ def result(case):
 @pytest.fixture(scope="module")
 def measures(case, result):
     return measure(result, case.images, case="Heart 1", rv_insertion=case.rv_insertion)
+
+
+def by_fwhm(measures):
+    return next(y for y in measures.yardsticks if y.method == "FWHM")
 
 
 def table(text):
@@ -70,7 +74,7 @@ def test_the_record_is_the_truth_of_the_heart(case, measures):
     assert measures.mean_entropy == 0
     assert len(measures.aha.segments) == 17
     assert len(measures.slices) == len(case.labels)
-    assert [y.method for y in measures.yardsticks][-1] == "FWHM"
+    assert {"2-SD", "6-SD", "FWHM", "Otsu"} <= {y.method for y in measures.yardsticks}
     assert measures.warnings == ()
 
 
@@ -115,7 +119,7 @@ def test_the_cohort_has_one_row_per_case(case, measures):
         measures.infarct.infarct.grams, rel=1e-5
     )
     assert float(two["yardstick_fwhm_percent_of_myocardium"]) == pytest.approx(
-        second.yardsticks[-1].percent_of_myocardium, rel=1e-5
+        by_fwhm(second).percent_of_myocardium, rel=1e-5
     )
     assert one["tissue_no_reflow_ml"]
     assert two["tissue_no_reflow_ml"] == ""
@@ -277,8 +281,52 @@ def test_cleaned_labels_report_the_count(result):
 def test_probabilities_of_bare_svgmm_are_called_too_sure(result):
     bare = replace(result, settings=Settings(method="SVGMM", classes=5, smoothing=0.0))
     smooth = replace(result, settings=Settings(method="SVGMM", classes=5, smoothing=2.0))
-    assert any("too narrow" in note for note in measure(bare).notes)
-    assert not any("too narrow" in note for note in measure(smooth).notes)
+    assert any("too narrow" in text for text in measure(bare).warnings)
+    assert not any("too narrow" in text for text in measure(smooth).warnings)
+
+
+@pytest.mark.parametrize("others", [("T2", "bSSFP"), ("bSSFP",)])
+def test_without_lge_no_infarct_size_is_reported(case, result, others):
+    places = [case.roles.index(role) for role in others]
+    blind = replace(result, roles=others, means=result.means[..., places])
+    blind = replace(blind, covariances=result.covariances[..., places, :][..., places])
+    found = measure(blind, case.images[places], rv_insertion=case.rv_insertion)
+    assert found.infarct.infarct is None
+    assert found.infarct.no_reflow is None
+    assert found.infarct.salvage_index is None
+    assert found.infarct.myocardium.voxels == np.count_nonzero(result.labels > 1)
+    assert all(part.infarct is None for part in found.slices)
+    assert all(s.infarct_percent is None and s.extent is None for s in found.aha.segments)
+    assert "infarct" not in {v.tissue for v in found.volumes}
+    assert found.yardsticks == ()
+    assert any("no LGE image" in text for text in found.warnings)
+    page = render_report(found, blind, case.images[places])
+    assert "No automatic check raised a warning" not in page
+    assert "Infarct size" not in page
+    assert 'warning,,text,,"There is no LGE image' in case_csv(found.to_dict())
+
+
+def test_an_area_at_risk_without_t2_comes_with_a_warning(result):
+    found = measure(replace(result, roles=("LGE", "PET", "bSSFP")))
+    assert found.infarct.infarct is not None
+    assert any("There is no T2 image" in text for text in found.warnings)
+
+
+def test_a_region_that_is_no_ventricle_by_its_volume_is_warned_of(result):
+    huge = measure(replace(result, spacing=(30.0, 4.0, 4.0)))
+    assert any("a left ventricle with its wall 50 to 600 mL" in text for text in huge.warnings)
+
+
+def test_remote_myocardium_is_proposed_where_there_is_no_infarct(case, result, measures):
+    proposed = proposed_remote(result, case.images)
+    assert proposed.sum() == measures.remote.voxels > 100
+    assert np.mean(result.labels[proposed] == 2) > 0.9
+    assert not np.isin(result.labels[proposed], (1, 4, 5)).any()
+    lge = case.images[0]
+    assert measures.remote.mean < lge[result.labels == 2].mean()
+    assert measures.yardsticks[0].threshold == pytest.approx(
+        measures.remote.mean + 2 * measures.remote.deviation
+    )
 
 
 def test_agreement_over_restarts_is_shown(case, result):
@@ -295,7 +343,7 @@ def test_a_drawn_remote_region_changes_n_sd_only(case, result, measures):
     found = measure(result, case.images, remote=remote)
     values = case.images[0][remote].astype(float)
     assert found.yardsticks[0].threshold == pytest.approx(values.mean() + 2 * values.std(ddof=1))
-    assert found.yardsticks[-1] == measures.yardsticks[-1]
+    assert by_fwhm(found) == by_fwhm(measures)
 
 
 def test_what_does_not_fit_is_refused(case, result):
