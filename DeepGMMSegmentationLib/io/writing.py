@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Union
 
 from ..errors import InvalidInput
+from .locks import hidden
 
 PathLike = Union[str, Path]
 
@@ -19,16 +20,30 @@ def write_bytes(path: Path, data: bytes) -> None:
     InvalidInput
         If it cannot be written.
     """
-    part = path.with_name(path.name + ".part")
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        target = path.resolve()  # what a link leads to, not the link
+        part = hidden(target, ".part")
+        try:
+            part.write_bytes(data)
+            sync(part)
+            part.replace(target)
+            sync(target.parent)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InvalidInput(
             f"{path} cannot be written ({error.strerror or error}); name a file in a folder that "
             "exists, on a disk with space that you may write to."
         ) from error
+
+
+def sync(path: Path) -> None:
+    """Return when a file's content, or a folder's list of names, is on the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows has no such thing for folders
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

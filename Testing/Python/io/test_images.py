@@ -1,4 +1,4 @@
-"""Reading images, regions and label maps; folders that appear whole or not at all."""
+"""Reading images, regions and label maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from DeepGMMSegmentationLib import InvalidInput
-from DeepGMMSegmentationLib.io.folders import check_folder, whole_folder
 from DeepGMMSegmentationLib.io.images import (
     read_images,
     read_labels,
@@ -364,86 +363,6 @@ def test_label_maps_are_resampled_without_new_values(tmp_path):
         read_labels(path, image())
     values, _ = read_labels(path, image(), resample=True)
     assert set(np.unique(values)) == {0, 200, 1220}
-
-
-# --- Folders that appear whole --------------------------------------------------------------
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir()}
-
-
-def test_a_new_folder_appears_with_its_files(tmp_path):
-    with whole_folder(tmp_path / "a/b", ["*.txt"]) as new:
-        (new / "one.txt").write_text("1")
-        assert not (tmp_path / "a").exists()
-    assert contents(tmp_path / "a/b") == {"one.txt": "1"}
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_what_others_put_there_stays(tmp_path):
-    (tmp_path / "notes.md").write_text("mine")
-    with whole_folder(tmp_path, ["*.txt"]) as new:
-        (new / "one.txt").write_text("1")
-    assert contents(tmp_path) == {"notes.md": "mine", "one.txt": "1"}
-
-
-def test_nothing_is_overwritten_unless_forced(tmp_path):
-    (tmp_path / "one.txt").write_text("old")
-    (tmp_path / "two.txt").write_text("old")
-    with (
-        pytest.raises(InvalidInput, match=r"one\.txt exists.*--force"),
-        whole_folder(tmp_path, ["*.txt"]),
-    ):
-        pytest.fail("the block must not run")
-    with whole_folder(tmp_path, ["*.txt"], force=True) as new:
-        (new / "one.txt").write_text("new")
-    # What an earlier, larger result left would contradict the new one.
-    assert contents(tmp_path) == {"one.txt": "new"}
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-@pytest.mark.parametrize("name", [".", "new"])
-def test_a_failure_leaves_everything_as_it_was(tmp_path, name, error):
-    (tmp_path / "one.txt").write_text("old")
-
-    def run():
-        with whole_folder(tmp_path / name, ["*.txt"], force=True) as new:
-            (new / "one.txt").write_text("half")
-            raise error
-
-    with pytest.raises(error):
-        run()
-    assert contents(tmp_path) == {"one.txt": "old"}
-
-
-def test_a_failure_while_moving_is_undone(tmp_path, monkeypatch):
-    (tmp_path / "one.txt").write_text("old")
-    rename = Path.rename
-
-    def fail_on_two(path, target):
-        if Path(target) == tmp_path / "two.txt":
-            raise PermissionError(13, "Permission denied")
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", fail_on_two)
-
-    def run():
-        with whole_folder(tmp_path, ["*.txt"], force=True) as new:
-            (new / "one.txt").write_text("new")
-            (new / "two.txt").write_text("new")
-
-    with pytest.raises(InvalidInput, match=r"cannot be written \(Permission denied"):
-        run()
-    assert contents(tmp_path) == {"one.txt": "old"}
-
-
-def test_a_file_is_no_folder(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidInput, match="is a file; name a folder"):
-        check_folder(tmp_path / "file", ["*"])
-    with pytest.raises(InvalidInput, match="cannot be written"):
-        check_folder(tmp_path / "file/below", ["*"])
 
 
 def test_an_image_that_did_not_arrive_whole_is_an_error(tmp_path, monkeypatch):
