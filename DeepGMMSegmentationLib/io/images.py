@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +14,18 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InvalidInput
-from .nifti import read_nifti
+from .formats import read_file
+from .voxels import is_distance
 from .writing import PathLike
 
 # Two grids are the same where no voxel lies further apart than this part of the smallest voxel
 # side: far below what is seen, far above what rounding in file headers does.
 GRID_TOLERANCE = 0.05
+# Voxels whose axes lean so that they are smaller than their sides say by more than this part are
+# refused: volumes are counted from the sides.
+SKEW = 0.005
+# More labels than these, or larger ones, no segmentation of a heart has, but every image.
+MOST_LABELS, MOST_LABEL = 256, 65535
 
 
 @dataclass(frozen=True)
@@ -137,9 +144,21 @@ def read_labels(
     if reference is not None:
         image = _on_grid(image, path, reference, resample, sitk.sitkNearestNeighbor)
     labels = sitk.GetArrayFromImage(image)
-    if not np.isfinite(labels).all() or (labels != np.rint(labels)).any() or labels.min() < 0:
+    values = _values(labels, path)
+    if not np.isfinite(values).all() or (values != np.rint(values)).any() or values[0] < 0:
         raise InvalidInput(f"{path} is no label map; give one of whole numbers from 0.")
     return labels.astype(int), image
+
+
+def _values(labels: np.ndarray, path: PathLike) -> np.ndarray:
+    """Return the different values of a label map in rising order."""
+    values = np.unique(labels)
+    if len(values) > MOST_LABELS or values[-1] > MOST_LABEL:
+        raise InvalidInput(
+            f"{path} is no label map ({len(values)} different values up to {values[-1]:g}); give "
+            "one of whole numbers from 0."
+        )
+    return values
 
 
 def read_segments(image: sitk.Image) -> list[Segment]:
@@ -152,19 +171,32 @@ def read_segments(image: sitk.Image) -> list[Segment]:
         for key in given:
             if image.HasMetaDataKey(prefix + key):
                 given[key] = image.GetMetaData(prefix + key)
-        described.append(Segment(str(given["Name"]), int(given["LabelValue"]), int(given["Layer"])))
+        try:
+            str(given["Name"]).encode()
+            segment = Segment(str(given["Name"]), int(given["LabelValue"]), int(given["Layer"]))
+        except ValueError as error:  # UnicodeEncodeError is one
+            raise InvalidInput(
+                f"Segment {len(described) + 1} has a name that is no UTF-8 text, or a value that is no "
+                "number; save the segmentation again in 3D Slicer."
+            ) from error
+        described.append(segment)
     return described
 
 
 def _find(segment: str, image: sitk.Image, layers: np.ndarray, path: PathLike) -> tuple[int, int]:
     """Return the label value and the layer of the segment with that name or number."""
     choices = read_segments(image) or [
-        Segment(f"{value:g}", int(value), 0) for value in np.unique(layers) if value != 0
+        Segment(f"{value:g}", int(value), 0) for value in _values(layers, path) if value != 0
     ]
     matches = [choice for choice in choices if choice.name == segment] or [
         choice for choice in choices if str(choice.value) == segment
     ]
     if len(matches) == 1:
+        if not 0 <= matches[0].layer < layers.shape[-1]:
+            raise InvalidInput(
+                f"{path} has no layer {matches[0].layer}, where segment {segment!r} should be; "
+                "save it again in 3D Slicer."
+            )
         return matches[0].value, matches[0].layer
     names = ", ".join(f"{choice.name} ({choice.value})" for choice in choices) or "none"
     problem = "has no" if not matches else "has more than one"
@@ -174,11 +206,17 @@ def _find(segment: str, image: sitk.Image, layers: np.ndarray, path: PathLike) -
 def _read(path: PathLike) -> sitk.Image:
     """Read a three-dimensional image from a file or from a folder with a DICOM series."""
     path = Path(path)
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"The name of {path} is no UTF-8 text; rename it.") from error
     if not path.exists():
         raise InvalidInput(f"{path} does not exist; check its name.")
     try:
-        image = _read_series(path) if path.is_dir() else _read_file(path)
-    except (RuntimeError, OSError, EOFError, zlib.error) as error:
+        image = _read_series(path) if path.is_dir() else read_file(path)
+    except InvalidInput:
+        raise
+    except (RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
         reason = str(error).strip().splitlines()[-1].replace("sitk::ERROR: ", "")
         raise InvalidInput(
             f"{path} cannot be read as an image ({reason}); give a NIfTI, NRRD or MHA file, or a "
@@ -191,16 +229,19 @@ def _read(path: PathLike) -> sitk.Image:
             f"{path} has {image.GetDimension()} dimensions; give a three-dimensional image (a "
             "stack of slices, of one slice if need be)."
         )
+    grid = np.array((*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection()))
+    volume = abs(np.linalg.det(grid[6:].reshape(3, 3)))
+    if not np.isfinite(grid).all() or not is_distance(*grid[:3]) or abs(volume - 1) > SKEW:
+        raise InvalidInput(
+            f"{path} has no sound grid (spacing {image.GetSpacing()}, origin {image.GetOrigin()}, "
+            f"direction {image.GetDirection()}); give its voxels a size, and axes at right angles."
+        )
     return image
 
 
-def _read_file(path: Path) -> sitk.Image:
-    if path.name.endswith((".nii", ".nii.gz")):
-        return read_nifti(path)
-    return sitk.ReadImage(str(path))
-
-
 def _read_series(folder: Path) -> sitk.Image:
+    if any(not (path.is_file() or path.is_dir()) for path in folder.iterdir()):
+        raise ValueError("it holds what is no ordinary file")  # a pipe, which would be waited for
     names = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if len(names) != 1:
         raise InvalidInput(
@@ -257,8 +298,9 @@ def _on_grid(
         )
     if interpolator == sitk.sitkNearestNeighbor:
         resampled = sitk.Resample(image, reference, sitk.Transform(), interpolator, 0)
-        for key in image.GetMetaDataKeys():  # the names of the segments
-            resampled.SetMetaData(key, image.GetMetaData(key))
+        for key in image.GetMetaDataKeys():
+            if key.startswith("Segment"):  # their names
+                resampled.SetMetaData(key, image.GetMetaData(key))
         return resampled
     image = sitk.Cast(image, sitk.sitkFloat64)
     return sitk.Resample(image, reference, sitk.Transform(), interpolator, math.nan)
@@ -300,8 +342,8 @@ def write_image(image: sitk.Image, path: Path) -> None:
     """
     try:
         sitk.WriteImage(image, str(path), useCompression=True)
-        written = sitk.GetArrayFromImage(_read_file(path))
-    except (RuntimeError, EOFError, zlib.error) as error:
+        written = sitk.GetArrayFromImage(read_file(path))
+    except (RuntimeError, EOFError, ValueError, zlib.error) as error:
         raise OSError(f"{path.name} could not be written whole") from error
     if not np.array_equal(written, sitk.GetArrayFromImage(image)):
         raise OSError(f"{path.name} could not be written whole")

@@ -178,10 +178,18 @@ def test_a_file_cut_short_is_refused_and_not_filled_up_with_zeros(tmp_path, name
         read_images([path])
 
 
-@pytest.mark.parametrize(("name", "shape"), [("flat.nii.gz", (20, 30)), ("flat.png", (20, 30))])
-def test_two_dimensions_are_refused(tmp_path, name, shape):
-    path = put(tmp_path, name, sitk.GetImageFromArray(np.zeros(shape, np.uint8)))
+@pytest.mark.parametrize("name", ["flat.nii.gz", "flat.nrrd", "flat.mha"])
+def test_two_dimensions_are_refused(tmp_path, name):
+    path = put(tmp_path, name, sitk.GetImageFromArray(np.zeros((20, 30), np.uint8)))
     with pytest.raises(InvalidInput, match="has 2 dimensions; give a three-dimensional"):
+        read_images([path])
+
+
+@pytest.mark.parametrize("name", ["flat.png", "stack.tif", "stack.vtk"])
+def test_formats_that_do_not_say_where_the_voxels_are_or_are_seldom_are_refused(tmp_path, name):
+    array = np.zeros((20, 30) if name == "flat.png" else SHAPE, np.uint8)
+    path = put(tmp_path, name, sitk.GetImageFromArray(array))
+    with pytest.raises(InvalidInput, match=r"in none of these formats.; give a NIfTI, NRRD or MHA"):
         read_images([path])
 
 

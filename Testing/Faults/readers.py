@@ -1,0 +1,35 @@
+"""What reads each kind of file, as the command line does."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from DeepGMMSegmentationLib import InvalidInput, Settings
+from DeepGMMSegmentationLib.io.cohort import read_cases
+from DeepGMMSegmentationLib.io.images import read_images, read_labels, read_roi
+from DeepGMMSegmentationLib.priors import Prior
+
+sitk.ProcessObject.SetGlobalWarningDisplay(False)
+
+
+def read_image(path: Path) -> None:
+    """Read a file as an image, a region and a label map."""
+    _, reference = read_images([path])
+    read_roi(path, reference)
+    with suppress(InvalidInput):  # few images are label maps
+        read_labels(path)
+    if path.name.endswith(".seg.nrrd"):
+        read_roi(path, reference, "LV", resample=True)
+
+
+READERS = {
+    "image": read_image,
+    "dicom": lambda path: read_images([path.parent]),
+    "table": lambda path: read_cases(path, missing_ok=True),
+    "settings": lambda path: Settings.from_json(path.read_text()),
+    "prior": lambda path: Prior.from_dict(json.loads(path.read_text())),
+}

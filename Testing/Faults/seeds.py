@@ -1,0 +1,82 @@
+"""Whole files of every kind that the library reads, small, from which the fuzzer starts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Python"))
+from small_cases import PRIOR, small_settings
+
+from DeepGMMSegmentationLib.report.result_folder import segmentation
+
+SHAPE = (3, 10, 12)
+TABLE = """case,LGE,T2,roi,truth,segment
+a,a/LGE.nii.gz,a/T2.nii.gz,a/roi.nii.gz,a/truth.nii.gz,LV
+"b; c",b/LGE.nii.gz,,b/roi.seg.nrrd,,"""
+
+
+def image_of(array: np.ndarray) -> sitk.Image:
+    """Return an array as an image on an oblique grid."""
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((1.25, 1.5, 8.0))
+    image.SetOrigin((5, -7, 11))
+    image.SetDirection((0.8, 0, 0.6, 0, 1, 0, -0.6, 0, 0.8))
+    return image
+
+
+def write_seeds(folder: Path) -> dict[str, list[Path]]:
+    """Write the files into a folder; return those that each reader begins with."""
+    rng = np.random.default_rng(0)
+    numbers = image_of(rng.normal(100, 20, SHAPE).astype(np.float32))
+    labels = image_of(rng.integers(0, 4, SHAPE).astype(np.uint8))
+    images = []
+    for name, image, compress in (
+        ("a.nii", numbers, False),
+        ("a.nii.gz", numbers, True),
+        ("labels.nii", labels, False),
+        ("pair.hdr", numbers, False),
+        ("a.nrrd", numbers, False),
+        ("a.nhdr", numbers, False),
+        ("packed.nrrd", numbers, True),
+        ("a.seg.nrrd", segmentation(labels, ("LV", "edema", "scar")), True),
+        ("a.mha", numbers, False),
+        ("packed.mha", labels, True),
+        ("a.mhd", numbers, False),
+    ):
+        sitk.WriteImage(image, str(folder / name), compress)
+        images.append(folder / name)
+    series = folder / "dicom"
+    series.mkdir()
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for z in range(SHAPE[0]):
+        slice_ = sitk.Cast(image_of(rng.normal(100, 20, SHAPE))[:, :, z], sitk.sitkInt16)
+        for key, value in {
+            "0008|0060": "MR",
+            "0020|000d": "1.2.3",
+            "0020|000e": "1.2.3.4",
+            "0008|0018": f"1.2.3.4.{z}",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0020|0032": f"0\\0\\{8 * z}",
+        }.items():
+            slice_.SetMetaData(key, value)
+        writer.SetFileName(str(series / f"{z}.dcm"))
+        writer.Execute(slice_)
+    texts = {
+        "cases.csv": TABLE,
+        "settings.json": small_settings().to_json(),
+        "prior.json": PRIOR.to_json(),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return {
+        "image": images,
+        "dicom": [series / "1.dcm"],
+        "table": [folder / "cases.csv"],
+        "settings": [folder / "settings.json"],
+        "prior": [folder / "prior.json"],
+    }
