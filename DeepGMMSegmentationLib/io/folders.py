@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InvalidInput
-from .images import PathLike
 from .locks import hidden, locked
-from .writing import sync, write_bytes
+from .writing import PathLike, sync, write_bytes
 
 # What lies in the hidden folder of a run that is under way.
 NEW, OLD, JOURNAL = "new", "old", "journal.json"

@@ -1,14 +1,95 @@
-"""Which format an image file has, by its content, and how it is read."""
+"""Volumes from files of every format, which is told by the content, and from DICOM series."""
 
 from __future__ import annotations
 
+import os
+import zlib
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
+from ..errors import InvalidInput
 from .nifti import is_nifti, read_nifti
 from .text_headers import META_START, check_meta, check_nrrd
-from .voxels import content, is_gzip
+from .voxels import content, is_distance, is_gzip
+from .writing import PathLike
+
+# A series is uneven whose slices are further from their places than this part of their distance.
+UNEVENNESS = 0.05
+# Voxels whose axes lean so that they are smaller than their sides say by more than this part are
+# refused: volumes are counted from the sides.
+SKEW = 0.005
+
+
+def read_volume(path: PathLike) -> sitk.Image:
+    """Read a three-dimensional image from a file or from a folder with a DICOM series.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none, or its voxels are not all there or have no sound grid.
+    """
+    path = Path(path)
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"The name of {path} is no UTF-8 text; rename it.") from error
+    if not path.exists():
+        raise InvalidInput(f"{path} does not exist; check its name.")
+    try:
+        image = _read_series(path) if path.is_dir() else read_file(path)
+    except InvalidInput:
+        raise
+    except (RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
+        reason = str(error).strip().splitlines()[-1].replace("sitk::ERROR: ", "")
+        raise InvalidInput(
+            f"{path} cannot be read as an image ({reason}); give a NIfTI, NRRD or MHA file, or a "
+            "folder with a DICOM series."
+        ) from error
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[:, :, :, 0]
+    if image.GetDimension() != 3:
+        raise InvalidInput(
+            f"{path} has {image.GetDimension()} dimensions; give a three-dimensional image (a "
+            "stack of slices, of one slice if need be)."
+        )
+    grid = np.array((*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection()))
+    volume = abs(np.linalg.det(grid[6:].reshape(3, 3)))
+    if not np.isfinite(grid).all() or not is_distance(*grid[:3]) or abs(volume - 1) > SKEW:
+        raise InvalidInput(
+            f"{path} has no sound grid (spacing {image.GetSpacing()}, origin {image.GetOrigin()}, "
+            f"direction {image.GetDirection()}); give its voxels a size, and axes at right angles."
+        )
+    return image
+
+
+def _read_series(folder: Path) -> sitk.Image:
+    if any(not (path.is_file() or path.is_dir()) for path in folder.iterdir()):
+        raise ValueError("it holds what is no ordinary file")  # a pipe, which would be waited for
+    names = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    if len(names) != 1:
+        raise InvalidInput(
+            f"{folder} holds {len(names) or 'no'} DICOM series; name a folder that holds one."
+        )
+    files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), names[0])
+    reader = sitk.ImageFileReader()
+    origins = []
+    for file in files:
+        reader.SetFileName(file)
+        reader.ReadImageInformation()
+        origins.append(reader.GetOrigin())
+    steps = np.diff(origins, axis=0)
+    if len(steps):
+        step = steps.mean(axis=0)
+        gap = np.linalg.norm(step)
+        unevenness = np.linalg.norm(steps - step, axis=1).max()
+        if gap == 0 or unevenness > UNEVENNESS * gap:
+            raise InvalidInput(
+                f"{folder} has slices that are missing, doubled or unevenly spaced (by "
+                f"{unevenness:.3g} mm); give the files of one complete stack."
+            )
+    return sitk.ReadImage(files)
 
 
 def read_file(path: Path) -> sitk.Image:

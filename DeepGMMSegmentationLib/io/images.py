@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +13,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InvalidInput
-from .formats import read_file
-from .voxels import is_distance
+from .formats import read_file, read_volume
 from .writing import PathLike
 
 # Two grids are the same where no voxel lies further apart than this part of the smallest voxel
 # side: far below what is seen, far above what rounding in file headers does.
 GRID_TOLERANCE = 0.05
-# Voxels whose axes lean so that they are smaller than their sides say by more than this part are
-# refused: volumes are counted from the sides.
-SKEW = 0.005
 # More labels than these, or larger ones, no segmentation of a heart has, but every image.
 MOST_LABELS, MOST_LABEL = 256, 65535
 
@@ -62,7 +57,7 @@ def read_images(paths: Sequence[PathLike], resample: bool = False) -> tuple[np.n
     """
     if not paths:
         raise InvalidInput("No image is given; name at least one.")
-    images = [_scalar(_read(path), path) for path in paths]
+    images = [_scalar(read_volume(path), path) for path in paths]
     reference = images[0]
     aligned = [
         _on_grid(image, path, reference, resample, sitk.sitkLinear)
@@ -100,7 +95,7 @@ def read_roi(
     InvalidInput
         If the file cannot be used, it has no such segment, or the grids differ.
     """
-    image = _read(path)
+    image = read_volume(path)
     layers = np.nan_to_num(_layers(image, path))
     if segment is None:
         mask = layers.any(axis=-1)
@@ -140,7 +135,7 @@ def read_labels(
     InvalidInput
         If the file cannot be used, holds other than whole numbers from 0, or the grids differ.
     """
-    image = _scalar(_read(path), path)
+    image = _scalar(read_volume(path), path)
     if reference is not None:
         image = _on_grid(image, path, reference, resample, sitk.sitkNearestNeighbor)
     labels = sitk.GetArrayFromImage(image)
@@ -201,70 +196,6 @@ def _find(segment: str, image: sitk.Image, layers: np.ndarray, path: PathLike) -
     names = ", ".join(f"{choice.name} ({choice.value})" for choice in choices) or "none"
     problem = "has no" if not matches else "has more than one"
     raise InvalidInput(f"{path} {problem} segment {segment!r}; name one of: {names}.")
-
-
-def _read(path: PathLike) -> sitk.Image:
-    """Read a three-dimensional image from a file or from a folder with a DICOM series."""
-    path = Path(path)
-    try:
-        os.fspath(path).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput(f"The name of {path} is no UTF-8 text; rename it.") from error
-    if not path.exists():
-        raise InvalidInput(f"{path} does not exist; check its name.")
-    try:
-        image = _read_series(path) if path.is_dir() else read_file(path)
-    except InvalidInput:
-        raise
-    except (RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
-        reason = str(error).strip().splitlines()[-1].replace("sitk::ERROR: ", "")
-        raise InvalidInput(
-            f"{path} cannot be read as an image ({reason}); give a NIfTI, NRRD or MHA file, or a "
-            "folder with a DICOM series."
-        ) from error
-    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
-        image = image[:, :, :, 0]
-    if image.GetDimension() != 3:
-        raise InvalidInput(
-            f"{path} has {image.GetDimension()} dimensions; give a three-dimensional image (a "
-            "stack of slices, of one slice if need be)."
-        )
-    grid = np.array((*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection()))
-    volume = abs(np.linalg.det(grid[6:].reshape(3, 3)))
-    if not np.isfinite(grid).all() or not is_distance(*grid[:3]) or abs(volume - 1) > SKEW:
-        raise InvalidInput(
-            f"{path} has no sound grid (spacing {image.GetSpacing()}, origin {image.GetOrigin()}, "
-            f"direction {image.GetDirection()}); give its voxels a size, and axes at right angles."
-        )
-    return image
-
-
-def _read_series(folder: Path) -> sitk.Image:
-    if any(not (path.is_file() or path.is_dir()) for path in folder.iterdir()):
-        raise ValueError("it holds what is no ordinary file")  # a pipe, which would be waited for
-    names = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if len(names) != 1:
-        raise InvalidInput(
-            f"{folder} holds {len(names) or 'no'} DICOM series; name a folder that holds one."
-        )
-    files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), names[0])
-    reader = sitk.ImageFileReader()
-    origins = []
-    for file in files:
-        reader.SetFileName(file)
-        reader.ReadImageInformation()
-        origins.append(reader.GetOrigin())
-    steps = np.diff(origins, axis=0)
-    if len(steps):
-        step = steps.mean(axis=0)
-        gap = np.linalg.norm(step)
-        unevenness = np.linalg.norm(steps - step, axis=1).max()
-        if gap == 0 or unevenness > GRID_TOLERANCE * gap:
-            raise InvalidInput(
-                f"{folder} has slices that are missing, doubled or unevenly spaced (by "
-                f"{unevenness:.3g} mm); give the files of one complete stack."
-            )
-    return sitk.ReadImage(files)
 
 
 def _scalar(image: sitk.Image, path: PathLike) -> sitk.Image:
