@@ -171,8 +171,8 @@ def read_segments(image: sitk.Image) -> list[Segment]:
             segment = Segment(str(given["Name"]), int(given["LabelValue"]), int(given["Layer"]))
         except ValueError as error:  # UnicodeEncodeError is one
             raise InvalidInput(
-                f"Segment {len(described) + 1} has a name that is no UTF-8 text, or a value that is no "
-                "number; save the segmentation again in 3D Slicer."
+                f"Segment {len(described) + 1} has a name that is no UTF-8 text, or a value "
+                "that is no number; save the segmentation again in 3D Slicer."
             ) from error
         described.append(segment)
     return described
