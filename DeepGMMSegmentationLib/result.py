@@ -219,4 +219,6 @@ def to_json_values(value: Any) -> Any:
 
 
 def _to_tuple(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _to_tuple(item) for key, item in value.items()}
     return tuple(map(_to_tuple, value)) if isinstance(value, list) else value

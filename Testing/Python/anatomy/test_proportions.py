@@ -1,0 +1,80 @@
+"""What drawn hearts teach, as the prior proportions of a mixture."""
+
+import numpy as np
+import pytest
+
+from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.anatomy.proportions import infer_proportions
+from DeepGMMSegmentationLib.hearts.sample import heart
+from DeepGMMSegmentationLib.priors import Prior
+from DeepGMMSegmentationLib.result import Result
+from DeepGMMSegmentationLib.tissues import DRAWN, are_drawn, drawn_class
+
+ROLES = ("LGE", "T2", "bSSFP")
+
+
+@pytest.fixture(scope="module")
+def drawn_heart():
+    return heart(3, slices=8)
+
+
+def run(case, roles, **chosen):
+    chosen = {"anatomy_from": "network", "device": "cpu", **chosen}
+    images = case.images[[case.roles.index(role) for role in roles]]
+    settings = Settings.infarct(roles, **chosen)
+    return segment(images, case.roi, settings, spacing=case.spacing, roles=roles)
+
+
+@pytest.mark.parametrize("method", ["GMM", "SVGMM", "deepG", "deepSVG"])
+def test_every_method_takes_them(drawn_heart, method):
+    result = run(drawn_heart, ROLES, method=method, max_iterations=2, min_iterations=1)
+    inside = drawn_heart.roi
+    np.testing.assert_allclose(result.probabilities.sum(0)[inside], 1, atol=1e-5)
+    assert (result.labels[inside] == result.probabilities.argmax(0)[inside] + 1).mean() > 0.999
+    assert set(result.presence) == {"infarct", "edema", "no_reflow"}
+    assert all(low <= high for _, low, high in result.intervals.values())
+    assert set(result.intervals) == {*result.tissues, "infarct"}
+
+
+def test_a_result_turns_into_its_record_and_back(drawn_heart):
+    result = run(drawn_heart, ROLES, max_iterations=2)
+    again = Result.from_record(result.to_record(), result.labels, result.probabilities)
+    assert again.presence == result.presence
+    assert again.intervals == result.intervals
+    assert again.settings == result.settings
+    np.testing.assert_array_equal(again.means, result.means)
+
+
+def test_what_is_no_class_counts_as_what_it_would_be_taken_for(drawn_heart):
+    settings = Settings.infarct(("LGE",), anatomy_from="network")
+    assert settings.tissues == ("blood pool", "healthy myocardium", "scar")
+    images, roi = drawn_heart.images[:1], drawn_heart.roi
+    drawn = infer_proportions(images, roi, drawn_heart.spacing, ("LGE",), settings)
+    np.testing.assert_allclose(drawn.probabilities.sum(0)[roi], 1, atol=1e-5)
+    assert not drawn.probabilities[:, ~roi].any()
+    assert drawn.evidence.edema is None
+
+
+def test_classes_of_drawn_hearts():
+    assert are_drawn(tuple(DRAWN))
+    assert are_drawn(("blood pool", "healthy myocardium"))
+    assert not are_drawn(("blood pool", "healthy myocardium", "tumour"))
+    assert not are_drawn(("Class 1", "Class 2"))
+    assert drawn_class("no-reflow", ("blood pool", "healthy myocardium", "scar")) == "scar"
+
+
+def test_other_tissues_take_the_depth(drawn_heart):
+    prior = Prior(
+        "other",
+        "this test",
+        ("blood pool", "wall", "mass"),
+        {"LGE": (0.0, -1.0, 1.0)},
+        {"LGE": (0.5, 0.5, 0.5)},
+        (0.5, 0.4, 0.1),
+    )
+    assert Settings.infarct(("LGE",), prior=prior).anatomy_from == "depth"
+    settings = Settings(
+        classes=3, prior=prior, start="prior", anatomy=1.0, anatomy_from="network", method="GMM"
+    )
+    with pytest.raises(InvalidInput, match='Set anatomy_from to "depth"'):
+        segment(drawn_heart.images[:1], drawn_heart.roi, settings, roles=("LGE",))
