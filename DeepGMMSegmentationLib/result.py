@@ -12,6 +12,8 @@ import numpy as np
 from .settings import Settings
 from .tissues import tissue
 
+# What `Result.presence` answers, and the tissue that is absent where the answer is no.
+QUESTIONS = {"infarct": "scar", "edema": "edema", "no_reflow": "no-reflow"}
 # Fields of a result that are arrays over voxels, and those with an entry per mixture.
 VOXELWISE = ("labels", "probabilities")
 PER_MIXTURE = ("slices", "proportions", "means", "covariances")
@@ -146,6 +148,18 @@ class Result:
     notes: tuple[str, ...] = ()
     presence: Optional[dict[str, Optional[float]]] = None
     intervals: Optional[dict[str, tuple[float, float, float]]] = None
+
+    @property
+    def absent(self) -> dict[str, float]:
+        """What the heart more probably has none of: its tissue, and how probable it is."""
+        answers = self.presence or {}
+        return {
+            tissue: answers[question]
+            for question, tissue in QUESTIONS.items()
+            if tissue in self.tissues
+            and answers.get(question) is not None
+            and answers[question] < 0.5
+        }
 
     def to_record(self) -> dict[str, Any]:
         """Return all of a result but its voxels, ready for JSON.

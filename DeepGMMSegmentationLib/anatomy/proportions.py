@@ -9,6 +9,7 @@ from typing import Optional
 import numpy as np
 
 from ..errors import InvalidInput
+from ..priors import DARK_BLOOD_LGE, LGE
 from ..settings import Settings
 from ..tissues import are_drawn, drawn_class
 from . import evidence
@@ -85,6 +86,7 @@ def infer_proportions(
             f"The tissue network cannot tell {', '.join(classes)} apart; it knows "
             f'{", ".join(TISSUES)}. Set anatomy_from to "depth".'
         )
+    roles = [LGE if role == DARK_BLOOD_LGE else role for role in roles]  # drawn both ways
     probabilities = tissue_probabilities(images, roi, spacing, roles, device=settings.device)
     weighed = evidence.weigh(probabilities, spacing, roles)
     settled = evidence.settle(probabilities, weighed)

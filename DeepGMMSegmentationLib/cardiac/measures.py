@@ -56,6 +56,8 @@ class Measures:
         Of each labelled slice; empty where `infarct` is None.
     aha : Aha or None
         None where there is neither scar nor edema, or fewer than three slices.
+    presence : dict of str to float or None
+        How probable it is that the heart has an infarct, edema and no-reflow; see `Result`.
     volumes : tuple of Volume
         Expected volumes with their 90 % intervals, of tissues, infarct and area at risk; empty
         for a two-dimensional image.
@@ -84,6 +86,7 @@ class Measures:
     infarct: Optional[Infarct]
     slices: tuple[Infarct, ...]
     aha: Optional[Aha]
+    presence: Optional[dict[str, Optional[float]]]
     volumes: tuple[Volume, ...]
     mean_entropy: float
     agreement: Optional[tuple[Optional[float], ...]]
@@ -176,6 +179,7 @@ def measure(
         infarct=whole,
         slices=tuple(slices),
         aha=segments,
+        presence=result.presence,
         volumes=tuple(_volumes(result)),
         mean_entropy=float(entropy(result.probabilities)[labels > 0].mean()),
         agreement=agreement,
@@ -194,6 +198,9 @@ def _caveats(result: Result) -> list[str]:
             "The labels were changed after the fit; expected volumes, intervals and entropy "
             "describe the fit."
         )
+    for tissue, probability in result.absent.items():
+        name = "infarct" if tissue == "scar" else tissue
+        notes.append(f"No {name} was found (probability that there is: {100 * probability:.0f} %).")
     if result.labels.ndim == 2:
         notes.append("One slice has no volume: sizes are in voxels and percent only.")
     return notes
@@ -225,6 +232,12 @@ def _segments(
 def _volumes(result: Result) -> list[Volume]:
     if result.labels.ndim == 2:
         return []
+    if result.intervals is not None:
+        volumes = dict(result.intervals)
+        if {"infarct", "edema"} <= set(volumes):
+            parts = zip(volumes["infarct"], volumes["edema"])
+            volumes["area at risk"] = tuple(infarct + edema for infarct, edema in parts)
+        return [Volume(name, *values) for name, values in volumes.items()]
     maps = dict(zip(result.tissues, result.probabilities))
     if "scar" in _told(result):
         maps["infarct"] = sum(maps[part] for part in INFARCT if part in maps)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..priors import DARK_BLOOD_LGE, LGE
-from ..result import Result
+from ..result import QUESTIONS, Result
 from .alignment import estimate_shift
 from .chords import measure_chords, outline_ventricle
 from .infarct import INFARCT
@@ -18,6 +18,7 @@ from .sizes import WALL, mask, measure_sizes
 SMALL = 1.0  # percent of the region
 AGREEMENT = 0.7  # mean pairwise Dice over restarts
 VENTRICLE = (50, 600)  # mL of a left ventricle with its wall, from the smallest to the largest
+DOUBT = (0.1, 0.9)  # probabilities of presence between which it is undecided
 ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
 
 
@@ -34,7 +35,7 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
         The sequences; without them their alignment is not checked.
     """
     found = [*_unseen(result), *_implausible(result), *_small(result), *_names(result)]
-    found += [*_alike(result), *_disagreeing(result), *_unsmoothed(result)]
+    found += [*_alike(result), *_disagreeing(result), *_unsmoothed(result), *_undecided(result)]
     if not result.converged:
         found.append(
             f"The fit had not converged after {result.iterations} iterations; "
@@ -93,6 +94,17 @@ def _implausible(result: Result) -> list[str]:
     ]
 
 
+def _undecided(result: Result) -> list[str]:
+    low, high = DOUBT
+    answers = result.presence or {}
+    return [
+        f"Whether the heart has {question.replace('_', '-')} at all is undecided (probability "
+        f"{100 * answers[question]:.0f} %); look at the images before you rely on its size."
+        for question, tissue in QUESTIONS.items()
+        if tissue in result.tissues and low < (answers.get(question) or 0.0) < high
+    ]
+
+
 def _unsmoothed(result: Result) -> list[str]:
     settings = result.settings
     if not settings.spatial or settings.smoothing > 0:
@@ -108,7 +120,7 @@ def _small(result: Result) -> list[str]:
         f"“{size.tissue}” is {size.percent_of_region:.2g} % of the region; "
         "check it in the images, or use fewer classes."
         for size in measure_sizes(result.labels, result.tissues, result.spacing)
-        if size.percent_of_region < SMALL
+        if size.percent_of_region < SMALL and size.tissue not in result.absent
     ]
 
 
@@ -117,7 +129,7 @@ def _names(result: Result) -> list[str]:
         f"The name “{tissue}” is in doubt, because another assignment of names fits the prior "
         "better; compare it with the images."
         for tissue, margin in zip(result.tissues, result.naming or ())
-        if margin < 0
+        if margin < 0 and tissue not in result.absent
     ]
 
 
@@ -125,6 +137,8 @@ def _alike(result: Result) -> list[str]:
     found = []
     mixtures = len(result.means)
     for i, j in combinations(range(len(result.tissues)), 2):
+        if {result.tissues[i], result.tissues[j]} & set(result.absent):
+            continue  # a class without voxels looks like the whole region
         where = [
             b
             for b in range(mixtures)

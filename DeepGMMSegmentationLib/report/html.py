@@ -87,7 +87,7 @@ def _cards(measures: Measures) -> str:
     if heart is None:
         return ""
     ranges = {v.tissue: (v.low_ml, v.high_ml) for v in measures.volumes}
-    cards = [_card("Infarct size", heart.infarct, ranges, measures.density)]
+    cards = [_presence(measures), _card("Infarct size", heart.infarct, ranges, measures.density)]
     cards.append(_card("No-reflow", heart.no_reflow, ranges, measures.density))
     cards.append(_card("Area at risk", heart.area_at_risk, ranges, measures.density))
     if heart.salvage_index is not None:
@@ -97,6 +97,18 @@ def _cards(measures: Measures) -> str:
         )
     cards.append(_card("Myocardium", heart.myocardium, {}, measures.density))
     return "".join(cards)
+
+
+def _presence(measures: Measures) -> str:
+    """Return the card that says whether there is an infarct at all."""
+    p = (measures.presence or {}).get("infarct")
+    if p is None or measures.infarct is None or measures.infarct.infarct is None:
+        return ""
+    verdict = "found" if p >= 0.5 else "none found"
+    return (
+        f'<div class="card"><span>Infarct</span><b>{verdict}</b>'
+        f"<span>probability {100 * p:.0f} %</span></div>"
+    )
 
 
 def _card(

@@ -105,6 +105,8 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     for size in record["sizes"]:
         yield from _fields("tissue", size["tissue"], size)
     yield from _infarct("heart", "", record["infarct"])
+    for question, probability in (record.get("presence") or {}).items():
+        yield Row("presence", question, "probability", probability)
     for volume in record["volumes"]:
         yield from _fields("interval", volume["tissue"], volume)
     if record["remote"]:
