@@ -21,6 +21,13 @@ CLASS_OF_CODE = np.full(256, BACKGROUND, np.uint8)
 CLASS_OF_CODE[[LV_BLOOD, PAPILLARY]] = BLOOD
 CLASS_OF_CODE[[HEALTHY, EDEMA, SCAR, NO_REFLOW]] = WALL
 CLASS_OF_CODE[RV_BLOOD] = RV
+# Ranges of these drawings that take the place of those of others.
+OWN = {
+    "surroundings_over_diameter": "field_over_diameter",
+    "surroundings_shading": "shading",
+    "surroundings_wall": "wall",
+    "surroundings_oval": "oval",
+}
 KINDS = ("traced", "blind", "off")
 
 
@@ -114,10 +121,7 @@ def draw_slices(
     styles : list of Ranges
         Of every slice.
     """
-    wide = ranges.changed(
-        field_over_diameter=ranges.values["surroundings_over_diameter"],
-        shading=ranges.values["surroundings_shading"],
-    )
+    wide = ranges.changed(**{name: ranges.values[own] for own, name in OWN.items()})
     codes, ventricles, pixels, styles = [], [], [], []
     for _ in range(count):
         style = wide.style(rng)
