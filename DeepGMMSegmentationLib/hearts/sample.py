@@ -58,6 +58,8 @@ class Heart:
         Names of the labels and of the images.
     spacing : tuple of float
         Voxel size (z, y, x) in mm.
+    right_ventricle : ndarray, bool, (Z, Y, X)
+        Where most of the voxel is the right ventricle's blood.
     rv_insertion : tuple of float
         Where the right ventricle meets the anterior wall at the middle slice: (x, y, z) in mm,
         LPS, for an image of this spacing with origin 0 and identity direction.
@@ -69,6 +71,7 @@ class Heart:
     tissues: tuple[str, ...]
     roles: tuple[str, ...]
     spacing: tuple[float, float, float]
+    right_ventricle: np.ndarray
     rv_insertion: tuple[float, float, float]
 
 
@@ -119,6 +122,7 @@ def heart(
         tissues=tissues,
         roles=ROLES,
         spacing=SPACING,
+        right_ventricle=fractions[RV_BLOOD] > 0.5,
         rv_insertion=(x, y, middle * SPACING[0]),
     )
 

@@ -20,6 +20,7 @@ from ..io.writing import PathLike
 
 SUFFIXES = {"LGE": "DE", "T2": "T2", "bSSFP": "C0"}
 VALUES = {"blood pool": 500, "healthy myocardium": 200, "edema": 1220, "scar": 2221}
+RIGHT_VENTRICLE = 600  # its blood, which is background to the paper
 TISSUES = tuple(VALUES)
 CROP = 160  # pixels, of about 0.7 mm in MyoPS
 PHANTOM_CROP = 80  # about as many millimetres, of the synthetic hearts' pixels of 1.4 mm
@@ -47,8 +48,8 @@ class Slice:
 def read_myops(folder: PathLike, crop: int = CROP) -> list[Slice]:
     """Read the slices of MyoPS 2020 that hold all four tissues, prepared as in the paper.
 
-    The region is the left ventricle. Every slice is cropped around the heart, and each sequence
-    has zero mean and unit deviation over the crop.
+    The region is the left ventricle. Every slice is cropped around it, and each sequence has zero
+    mean and unit deviation over the crop.
 
     Parameters
     ----------
@@ -89,8 +90,7 @@ def write_phantoms(folder: PathLike, count: int, seed: int = 0) -> None:
     folder : path
         It must exist.
     count : int
-        How many; numbered from 101 on, as the patients of MyoPS are. They have no label of the
-        right ventricle's blood (600).
+        How many; numbered from 101 on, as the patients of MyoPS are.
     seed : int
         The first heart's.
     """
@@ -98,7 +98,7 @@ def write_phantoms(folder: PathLike, count: int, seed: int = 0) -> None:
     for i in range(count):
         drawn = heart(seed + i)
         arrays = {SUFFIXES[role]: image for role, image in zip(drawn.roles, drawn.images)}
-        arrays["gd"] = values[drawn.labels]
+        arrays["gd"] = np.where(drawn.right_ventricle, RIGHT_VENTRICLE, values[drawn.labels])
         for suffix, array in arrays.items():
             image = sitk.GetImageFromArray(array)
             image.SetSpacing(drawn.spacing[::-1])
@@ -113,7 +113,7 @@ def _read_patient(folder: Path, truth_path: Path, crop: int) -> list[Slice]:
     truth = np.zeros(labels.shape, dtype=np.uint8)
     for i, value in enumerate(VALUES.values()):
         truth[labels == value] = i + 1
-    rows, columns = _window(labels > 0, crop)
+    rows, columns = _window(truth > 0, crop)
     number = re.search(r"\d+$", prefix)
     patient = number.group() if number else prefix
     depth, height, width = reference.GetSpacing()[::-1]
@@ -149,15 +149,18 @@ def _sibling(folder: Path, name: str) -> Path:
     return matches[0]
 
 
-def _window(heart_mask: np.ndarray, crop: int) -> tuple[slice, slice]:
-    """Return rows and columns of the crop around the heart's centre in its middle slice."""
-    slices = np.flatnonzero(heart_mask.any(axis=(1, 2)))
+def _window(ventricle: np.ndarray, crop: int) -> tuple[slice, slice]:
+    """Return rows and columns of the crop around the ventricle's centre in its middle slice.
+
+    The centre is cut to whole pixels, as in the authors' code.
+    """
+    slices = np.flatnonzero(ventricle.any(axis=(1, 2)))
     if not len(slices):
         return slice(None), slice(None)
-    middle = heart_mask[slices[len(slices) // 2]]
+    middle = ventricle[slices[len(slices) // 2]]
     window = []
     for where, size in zip(np.nonzero(middle), middle.shape):
-        begin = round(float(where.mean())) - crop // 2
+        begin = int(where.mean()) - crop // 2
         begin = max(0, min(begin, size - crop))
         window.append(slice(begin, begin + crop))
     return window[0], window[1]

@@ -66,9 +66,9 @@ def test_prepares_slices_as_the_paper_says(tmp_path):
     images, labels = write_patient(tmp_path)
     slices = read_myops(tmp_path)
     assert [(each.patient, each.number) for each in slices] == [("107", 1), ("107", 3)]
-    # The heart, right ventricle included, covers rows 60 to 139, columns 100 to 169; its centre is
-    # at 99.5, 134.5, and a crop of 160 × 160 around it would leave the image of 210 columns.
-    window = (slice(20, 180), slice(50, 210))
+    # The left ventricle covers rows 60 to 139, columns 100 to 149; the authors cut its centre,
+    # 99.5, 124.5, to whole pixels. What is labelled as right ventricle is background.
+    window = (slice(19, 179), slice(44, 204))
     for each in slices:
         case = each.case
         assert case.roles == ("LGE", "T2", "bSSFP")
@@ -86,6 +86,19 @@ def test_a_small_image_is_taken_whole(tmp_path):
     write_patient(tmp_path, shape=(3, 150, 180))
     (only,) = read_myops(tmp_path)
     assert only.case.images.shape == (3, 1, 150, 160)
+
+
+def test_the_crop_of_a_phantom_is_centred_on_its_left_ventricle_alone(tmp_path):
+    write_phantoms(tmp_path, 1, seed=5)
+    drawn = heart(5)
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "myops_training_101_gd.nii.gz")))
+    assert (stored == RIGHT_VENTRICLE).sum() == drawn.right_ventricle.sum() > 1000
+    assert not (drawn.right_ventricle & drawn.roi).any()
+    middle = drawn.roi[5]
+    y, x = (int(where.mean()) - 40 for where in np.nonzero(middle))
+    for item in read_myops(tmp_path, crop=80):
+        expected = drawn.labels[item.number, y : y + 80, x : x + 80]
+        np.testing.assert_array_equal(item.case.truth[0], expected)
 
 
 def test_refuses_a_folder_that_is_not_myops(tmp_path):
