@@ -49,7 +49,10 @@ class Settings:
         "The deep methods begin at a random network.",
     )
     means: Optional[tuple[tuple[float, ...], ...]] = other(
-        None, 'K starting means of M values each, in input intensity units, for ``start="means"``.'
+        None,
+        "K means of M values each, in input intensity units: where EM begins with "
+        '``start="means"``, or what `mean_penalty` draws a deep method to, in place of the '
+        "prior's (the paper's μ_data).",
     )
     restarts: int = number(
         1,
@@ -164,16 +167,21 @@ class Settings:
                 raise InvalidInput(f"means must be {self.classes} rows of one value per sequence.")
             if not all(math.isfinite(value) for row in rows for value in row):
                 raise InvalidInput("means holds NaN or infinity; give finite intensities.")
-        if (self.start == "means") != (self.means is not None):
+        given, starts = self.means is not None, self.start == "means"
+        if (starts and not given) or (given and not starts and not self.deep):
             raise InvalidInput('start="means" and means go together; give both or neither.')
-        if self.means is not None and self.deep:
-            raise InvalidInput("The deep methods begin at a random network; leave means out.")
+        if self.deep and starts:
+            raise InvalidInput("The deep methods begin at a random network; leave start out.")
+        if self.deep and given and self.mean_penalty == 0:
+            raise InvalidInput("A deep method is drawn to means by mean_penalty; give both.")
 
     def _check_prior(self) -> None:
         if self.prior is not None and not isinstance(self.prior, Prior):
             raise InvalidInput("prior must be a Prior; make one with Prior.from_dict.")
         if self.prior is None:
-            users = ("prior_weight", "mean_penalty", "anatomy")
+            users = ["prior_weight", "anatomy"]
+            if self.means is None:
+                users.append("mean_penalty")
             needing = [name for name in users if getattr(self, name) > 0]
             if self.start == "prior":
                 needing.insert(0, "start")
@@ -249,8 +257,10 @@ class Settings:
         of the authors' code for single images, 0.0001; the paper trains over many images with
         0.001. A margin of 24 mm gives about the 160 × 160 pixels that they crop from MyoPS.
 
-        With a `prior` these are the paper's variants: SVGMMμ and GMMμ start from it, deepSVGμ and
-        deepGμ are drawn to its means with λ = 1.
+        With `means`, the paper's μ_data, these are its variants: GMMμ and SVGMMμ start from them,
+        deepGμ and deepSVGμ are drawn to them with λ = 1. The authors take the mean z-scores of the
+        tissues over ten labelled crops. A `prior` does the same by what it says of the region,
+        mapped to each image, and EM starts from its variances and proportions, too; that is ours.
         """
         values: dict[str, Any] = {
             "method": method,
@@ -269,11 +279,15 @@ class Settings:
             "depth": 4,
             "margin": 24.0,
         }
-        prior = overrides.get("prior")
+        prior, means = overrides.get("prior"), overrides.get("means")
         if isinstance(prior, Prior):
-            values["classes"] = len(prior.tissues)
-            variant = {"mean_penalty": 1.0} if method.startswith("deep") else {"start": "prior"}
-            values.update(variant)
+            values.update(classes=len(prior.tissues), start="prior", mean_penalty=1.0)
+        if means is not None:
+            values.update(classes=len(means), start="means", mean_penalty=1.0)
+        if method.startswith("deep"):
+            values["start"] = "random"
+        else:
+            values["mean_penalty"] = 0.0
         return cls(**{**values, **overrides})
 
     @classmethod

@@ -56,8 +56,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         nargs="+",
         metavar="NAME",
         type=lambda name: name.replace("mu", "μ"),
-        help="some of: GMM, deepG, SVGMM, deepSVG, SVGMMmu, deepSVGmu, 'infarct EM', "
-        "'infarct network' (default: all)",
+        help="some of: GMM, deepG, SVGMM, deepSVG, SVGMMmu, deepSVGmu, 'deepSVG prior', "
+        "'infarct EM', 'infarct network' (default: all)",
     )
     for name, default, text in (
         ("patients", 25, "how many synthetic hearts, 2 or more"),
@@ -146,8 +146,9 @@ def _text(
             "NLL: per voxel, of the intensities normalised over the crop; the infarct methods have "
             "other densities (Student t) and proportions (smooth), so theirs compares with "
             "nothing but itself. Seconds are without training.",
-            "μ: the paper's μ_data, means over the labelled training slices; for SVGMMμ of the "
-            "intensities normalised over the crop, for deepSVGμ over the region.",
+            "μ: the paper's μ_data, mean z-scores of the tissues over ten labelled training "
+            "slices; deepSVG prior, ours, is drawn to a prior of all of them, mapped to each "
+            "slice's region.",
             *notes,
             f"Deep methods: at most {protocol.iterations} iterations a slice, "
             f"{protocol.filters} first filters; seed {protocol.seed}.",

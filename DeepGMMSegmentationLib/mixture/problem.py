@@ -84,6 +84,12 @@ class Problem:
     regularizer: Optional[Regularizer] = None
 
     @property
+    def given_means(self) -> np.ndarray:
+        """The means of the settings in the units of the mixtures, ``(B, K, M)``."""
+        shift, scale = self.region.shift[:, None], self.region.scale[:, None]
+        return (np.array(self.settings.means) - shift) / scale
+
+    @property
     def painted(self) -> list[int]:
         """The classes that have strokes, and so have their number from the start."""
         strokes = self.observations.strokes
@@ -119,9 +125,11 @@ class Problem:
         return Evaluation(responsibilities, mixture, nll, penalized, loss)
 
     def _mean_distance(self, means: Tensor) -> Tensor:
-        """Return ‖μ − μ_data‖² of each mixture, ``(B,)``, over the sequences that the prior has."""
+        """Return ‖μ − μ_data‖² of each mixture, ``(B,)``, over the sequences that μ_data has."""
         if self.settings.mean_penalty == 0:
             return means.new_zeros(len(means))
+        if self.settings.means is not None:
+            return ((means - torch.from_numpy(self.given_means).to(means)) ** 2).sum((1, 2))
         target = torch.from_numpy(self.tissues.means).to(means)
         known = [m for m, role in enumerate(self.roles) if role in self.settings.prior.means]
         return ((means - target)[..., known] ** 2).sum((1, 2))

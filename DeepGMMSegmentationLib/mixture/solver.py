@@ -80,15 +80,14 @@ def predict(
 
 def _start(problem: Problem, seed: int) -> Mixture:
     """Return the start of EM, its classes in the order of the prior or of the strokes."""
-    settings, region = problem.settings, problem.region
+    settings = problem.settings
     if settings.start == "prior":
         means = torch.from_numpy(problem.tissues.means).to(problem.device)
         variances = torch.from_numpy(problem.tissues.deviations).to(problem.device) ** 2
         proportions = torch.tensor(settings.prior.proportions).to(means).expand(means.shape[:2])
         return Mixture(proportions, means, torch.diag_embed(variances))
     if settings.start == "means":
-        means = (np.array(settings.means) - region.shift[:, None]) / region.scale[:, None]
-        means = torch.from_numpy(means).to(problem.device)
+        means = torch.from_numpy(problem.given_means).to(problem.device)
         return em.start_mixture(problem.observations, means, settings, seed)
     return _in_order(problem, em.start_mixture(problem.observations, None, settings, seed))
 

@@ -29,7 +29,7 @@ from .protocol import TABLES, TEACHERS, Protocol, settings_of, split
 from .scores import Score
 
 # Whose classes come out as the tissues that they are taken for.
-NAMED = ("SVGMMμ", "deepSVGμ", "infarct EM", "infarct network")
+NAMED = ("SVGMMμ", "deepSVGμ", "deepSVG prior", "infarct EM", "infarct network")
 BATCH = 4  # slices behind a gradient step
 
 

@@ -77,6 +77,11 @@ class TrainedNetwork:
                 f"The network was trained for {', '.join(self.roles)} but the images are "
                 f"{', '.join(roles)}; give the same sequences, or name them alike."
             )
+        if settings.means is not None and tuple(roles) != self.roles:
+            raise InvalidInput(
+                f"The network was drawn to means of {', '.join(self.roles)} in this order; give "
+                "the images in it."
+            )
         for field in dataclasses.fields(Settings):
             trained, asked = (getattr(record, field.name) for record in (self.settings, settings))
             if field.name not in FREE and trained != asked:

@@ -17,9 +17,9 @@ from itertools import combinations
 import numpy as np
 from shared import machine, write_csv
 
-from DeepGMMSegmentationLib import sample
 from DeepGMMSegmentationLib.anatomy.evidence import settle, volumes, weigh
 from DeepGMMSegmentationLib.anatomy.tissues import TISSUES, tissue_probabilities
+from DeepGMMSegmentationLib.hearts import sample
 from DeepGMMSegmentationLib.mixture.matching import dice
 
 FIRST_SEED = 1000  # hearts that nothing was tuned on

@@ -148,6 +148,7 @@ def test_fields_that_need_each_other():
         ({"start": "means"}, "go together"),
         ({"means": means, "method": "GMM"}, "go together"),
         ({"start": "means", "means": means}, "random network"),
+        ({"means": means}, "drawn to means by mean_penalty"),
         ({"start": "means", "means": ((1.0,), (2.0, 3.0)), "method": "GMM"}, "rows of one value"),
         ({"start": "means", "means": ((1.0,),), "method": "GMM"}, "2 rows"),
         ({"start": "means", "means": ((1.0,), (math.nan,)), "method": "GMM"}, "NaN"),
@@ -166,6 +167,7 @@ def test_fields_that_need_each_other():
         Settings(prior=flat, anatomy=0.5)
     rows = Settings(classes=2, method="GMM", start="means", means=[[1], np.array([2])]).means
     assert rows == means
+    assert Settings(classes=2, means=means, mean_penalty=1).keeps_order
 
 
 def test_the_record_is_frozen_and_copies_are_checked():
@@ -215,6 +217,10 @@ def test_the_papers_values(method):
     with_prior = dataclasses.replace(record, prior=prior, classes=5, **variant)
     assert Settings.paper(method, prior=prior) == with_prior
     assert Settings.paper(method, prior=None) == record
+    means = ((0.1, 0.2), (0.3, 0.4), (0.5, 0.6))
+    variant = {"mean_penalty": 1.0} if deep else {"start": "means"}
+    with_means = dataclasses.replace(record, means=means, classes=3, **variant)
+    assert Settings.paper(method, means=means) == with_means
     with pytest.raises(InvalidInput, match="must be a Prior"):
         Settings.paper(method, prior="infarct.json")
 

@@ -306,6 +306,19 @@ def test_the_mean_penalty_counts_the_sequences_that_the_prior_knows():
     assert answer.loss.item() == pytest.approx(answer.objective.mean().item())
 
 
+def test_the_mean_penalty_draws_to_given_means_in_place_of_the_priors():
+    given = ((40.0, 6.0), (60.0, 8.0), (90.0, 12.0))  # in input intensity units
+    problem = problem_for(method="deepG", mean_penalty=0.5, scope="slice", means=given)
+    output = np.random.default_rng(3).normal(size=(3, 3, *problem.region.mask.shape[1:]))
+    answer = problem.loss(torch.from_numpy(output))
+    region = problem.region
+    for b in range(3):
+        means = answer.mixture.means[b].numpy() * region.scale[b] + region.shift[b]
+        distance = (((means - given) / region.scale[b]) ** 2).sum()
+        penalized = answer.nll[b].item() + 0.5 * distance
+        assert answer.objective[b].item() == pytest.approx(penalized)
+
+
 def test_the_network_sees_the_depth_where_it_counts():
     """The distance from the region's border, a part of the largest, is the last channel."""
     problem = problem_for("bias", method="deepG")
