@@ -17,7 +17,7 @@ from .tissues import are_drawn, class_names
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
 # How much the infarct preset heeds the tissue network.
-NETWORK_ANATOMY = 3.0
+NETWORK_ANATOMY = 1.5
 
 
 @documented
@@ -343,7 +343,7 @@ class Settings:
         if str(overrides.get("method")).startswith("deep"):
             values.update(anatomy=1.0, mean_penalty=0.1, learning_rate=1e-3)
             values.update(tolerance=2e-3, min_iterations=30)
-        if overrides.get("anatomy_from", "depth") == "network" and are_drawn(prior.tissues):
+        if overrides.get("anatomy_from", "network") == "network" and are_drawn(prior.tissues):
             values.update(anatomy_from="network", anatomy=NETWORK_ANATOMY)
         elif prior.depth is None:
             values["anatomy"] = 0.0

@@ -73,8 +73,8 @@ def tissue_probabilities(
     known = [(ROLES.index(role), m) for m, role in enumerate(roles) if role in ROLES]
     if not known:
         raise InvalidInput(
-            f"The sequences are {', '.join(roles)}; the tissue network knows {', '.join(ROLES)}. "
-            "Name the images by what they are."
+            f"The sequences are {', '.join(roles)}; the tissue network knows {', '.join(ROLES)}; "
+            "name the sequences by what they are."
         )
     if not roi.any():
         raise InvalidInput("The region is empty; draw it, or choose another one.")
