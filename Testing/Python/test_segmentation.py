@@ -326,8 +326,10 @@ def test_bad_images_and_regions_are_refused():
     bad("at least 30", roi=few)
     bad("Slice 2 has only 10", roi=few, chosen=Settings(method="GMM", classes=3, scope="slice"))
     hole = images.copy()
-    hole[1, 1, 20, 20] = np.nan
-    bad("T2 holds NaN", images=hole, roles=("LGE", "T2"))
+    hole[:, 1, 20, 20] = np.nan
+    bad("1 voxels of the region have no image", images=hole)
+    hole[1, 1, 20, 20] = np.inf
+    bad("T2 holds infinity", images=hole, roles=("LGE", "T2"))
     constant = images.copy()
     constant[0][truth > 0] = 5
     bad("Sequence 1 is constant", images=constant)
