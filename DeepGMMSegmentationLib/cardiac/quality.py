@@ -34,19 +34,20 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     images : ndarray, shape ``(M, *result.labels.shape)``, optional
         The sequences; without them their alignment is not checked.
     """
-    found = [*_unseen(result), *_implausible(result), *_small(result), *_names(result)]
-    found += [*_alike(result), *_disagreeing(result), *_unsmoothed(result), *_undecided(result)]
+    warnings = [*_unseen(result), *_implausible(result), *_small(result), *_names(result)]
+    warnings += [*_alike(result), *_disagreeing(result), *_unsmoothed(result)]
+    warnings += _undecided(result)
     if not result.converged:
-        found.append(
+        warnings.append(
             f"The fit had not converged after {result.iterations} iterations; "
             "raise max_iterations or the tolerance."
         )
     if result.labels.ndim == 3:
-        found += [*_not_subendocardial(result), *_outside_edema(result, images)]
+        warnings += [*_not_subendocardial(result), *_outside_edema(result, images)]
     if images is not None:
         warnings += _partial(result, images)
-        found += _misaligned(result, images)
-    return found
+        warnings += _misaligned(result, images)
+    return warnings
 
 
 def bhattacharyya(
