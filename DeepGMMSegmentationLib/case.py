@@ -8,8 +8,12 @@ from typing import Optional
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import ndimage
 
 from .errors import InvalidInput
+
+HOLE = 0.1  # of a slice's filled area, from which on a hole is a cavity and no gap in a drawing
+LABELS = 64  # more values than this are no labels, but intensities
 
 
 @dataclass(frozen=True)
@@ -135,3 +139,43 @@ def check_labels(labels: ArrayLike, classes: int, spacing: Sequence[float]) -> n
             f"The spacing is {tuple(spacing)}; give {labels.ndim} numbers above 0, in mm."
         )
     return labels
+
+
+def fill_cavity(roi: np.ndarray) -> Optional[np.ndarray]:
+    """Return a region that is the wall alone with its cavity; None for one that is not.
+
+    Parameters
+    ----------
+    roi : ndarray of bool, shape ``(Z, Y, X)``
+        The wall alone has a hole in most of its slices.
+    """
+    drawn = np.flatnonzero(roi.any(axis=(1, 2)))
+    filled = roi.copy()
+    for z in drawn:
+        filled[z] = ndimage.binary_fill_holes(roi[z])
+    holes = (filled & ~roi).sum(axis=(1, 2))[drawn]
+    hollow = holes > HOLE * filled.sum(axis=(1, 2))[drawn]
+    return filled if hollow.mean() > 0.5 else None
+
+
+def check_region_values(values: np.ndarray, name: str) -> None:
+    """Refuse intensities where a region is wanted, which is a mask or a map of few labels.
+
+    Parameters
+    ----------
+    values : ndarray
+        As they are stored.
+    name : str
+        What the region is called, for the message.
+
+    Raises
+    ------
+    InvalidInput
+        If they are no whole numbers, or too many different ones.
+    """
+    distinct = np.unique(values[np.isfinite(values)])
+    if len(distinct) > LABELS or (distinct != np.rint(distinct)).any():
+        raise InvalidInput(
+            f"{name} holds {len(distinct)} different values, as an image does; give as the region "
+            "a mask, or a label map of a few whole numbers."
+        )

@@ -119,6 +119,27 @@ class Prior:
             depth=None if self.depth is None else tuple(added(values) for values in self.depth),
         )
 
+    def without_blood(self) -> Prior:
+        """Return the prior of the wall alone, in units of the wall; its places are not known."""
+        place = self.tissues.index("blood pool")
+        rest = [k for k in range(len(self.tissues)) if k != place]
+        shares = np.array(self.proportions)[rest] / sum(self.proportions[k] for k in rest)
+        means, deviations = {}, {}
+        for role in self.means:
+            m, d = (np.array(table[role])[rest] for table in (self.means, self.deviations))
+            centre = shares @ m
+            spread = np.sqrt(shares @ (d**2 + (m - centre) ** 2))
+            means[role] = tuple(((m - centre) / spread).tolist())
+            deviations[role] = tuple((d / spread).tolist())
+        return dataclasses.replace(
+            self,
+            tissues=tuple(self.tissues[k] for k in rest),
+            means=means,
+            deviations=deviations,
+            proportions=tuple(shares.tolist()),
+            depth=None,
+        )
+
     @classmethod
     def infarct(cls, *, edema: bool = True, no_reflow: bool = False) -> Prior:
         """Return the prior of myocardial infarction that comes with the library.
@@ -135,6 +156,11 @@ class Prior:
         if not edema:
             prior = prior.merged("edema", into="healthy myocardium")
         return prior if no_reflow else prior.merged("no-reflow", into="scar")
+
+    @classmethod
+    def blood_and_myocardium(cls) -> Prior:
+        """Return that prior with all of the myocardium as one tissue, for any sequence."""
+        return cls.infarct(edema=False).merged("scar", into="healthy myocardium")
 
     @classmethod
     def from_dict(cls, values: Any) -> Prior:

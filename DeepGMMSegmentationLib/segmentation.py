@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from .anatomy.proportions import Proportions, infer_proportions
-from .case import check_arrays, check_roles, check_spacing
+from .case import check_arrays, check_roles, check_spacing, fill_cavity
 from .errors import InvalidInput, OutOfMemory
 from .mixture import matching, solver
 from .mixture.device import resolve_device
@@ -21,6 +21,7 @@ from .mixture.fit import Fit, best_of
 from .mixture.postprocess import clean
 from .mixture.problem import Problem, Regularizer, pose
 from .mixture.region import prepare
+from .priors import DARK_BLOOD_LGE, LGE
 from .result import ProgressCallback, Result
 from .settings import Settings
 from .training.trained_network import TrainedNetwork
@@ -107,6 +108,7 @@ class _Task:
     trained: Optional[TrainedNetwork]
     refine: int
     regularizer: Optional[Regularizer]
+    hollow: bool
 
     @classmethod
     def checked(
@@ -139,7 +141,29 @@ class _Task:
         if trained:
             trained.check(settings, roles)
         spacing = check_spacing(spacing, roi.ndim)
-        return cls(images, roi, strokes, spacing, roles, settings, trained, refine, regularizer)
+        filled = None
+        if "blood pool" in settings.tissues:
+            filled = fill_cavity(roi.reshape((1, *roi.shape)[-3:]))
+        if filled is not None and settings.hollow == "fill":
+            roi = filled.reshape(roi.shape)
+        elif filled is not None:
+            if trained or strokes is not None:
+                raise InvalidInput(
+                    'Trained networks and strokes count on blood; choose hollow="fill".'
+                )
+            settings = settings.without_blood()
+        return cls(
+            images,
+            roi,
+            strokes,
+            spacing,
+            roles,
+            settings,
+            trained,
+            refine,
+            regularizer,
+            filled is not None,
+        )
 
     @property
     def volume(self) -> tuple[int, ...]:
@@ -231,7 +255,7 @@ class _Task:
             spacing=self.spacing,
             roles=self.roles,
             network=self.trained.named(self.refine) if self.trained else None,
-            notes=_notes(settings, self.roles),
+            notes=_notes(settings, self.roles, self.hollow),
             presence=None if drawn is None else vars(drawn.evidence),
             intervals=None
             if drawn is None or len(shape) == 2
@@ -240,22 +264,19 @@ class _Task:
         return clean(result, settings.min_island) if settings.min_island else result
 
 
-def _notes(settings: Settings, roles: tuple[str, ...]) -> tuple[str, ...]:
+def _notes(settings: Settings, roles: tuple[str, ...], hollow: bool) -> tuple[str, ...]:
     """Return what the user should know of this run, one sentence each."""
     notes = []
+    if hollow:
+        done = "its cavity was filled" if settings.hollow == "fill" else "no blood was looked for"
+        notes.append(f"The region has a hole in most slices, as the wall alone has; {done}.")
     tissues = settings.tissues
     if "scar" in tissues and "edema" not in tissues:
         notes.append(
             "There is no edema class: edema counts as healthy myocardium; add a T2 image to see it."
         )
-    if "edema" in tissues and "T2" not in roles:
-        notes.append("Without a T2 image edema can hardly be seen; do not rely on its size.")
-    if "scar" in tissues and "LGE" not in roles:
-        notes.append(
-            "Without an LGE image scar and edema look alike; rely on their sum, not on either."
-            if "edema" in tissues
-            else "Without an LGE image scar can hardly be seen; do not rely on its size."
-        )
+    if "blood pool" in tissues and "scar" not in tissues and not set(roles) & {LGE, DARK_BLOOD_LGE}:
+        notes.append("There is no LGE image, so that no infarct is looked for; add one to see it.")
     return tuple(notes)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from .errors import InvalidInput
 from .fields import check_fields, choice, documented, number, other, read_fields
-from .priors import CLASSES, Prior
+from .priors import CLASSES, DARK_BLOOD_LGE, LGE, Prior
 from .tissues import are_drawn, class_names
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
@@ -146,6 +146,12 @@ class Settings:
         "Islands of one tissue in a slice that are smaller, in mm², go to the tissue "
         "around them. 0: none.",
     )
+    hollow: str = choice(
+        "fill",
+        ("fill", "wall"),
+        "What is done with a region that is the wall alone, where blood is a tissue: its cavity "
+        "becomes part of it, or no blood is looked for.",
+    )
     density: float = number(1.05, 0.1, 10.0, "Of the myocardium, in g/mL: from volume to mass.")
 
     def __post_init__(self) -> None:
@@ -216,6 +222,12 @@ class Settings:
     def tissues(self) -> tuple[str, ...]:
         """Names of the classes: the prior's tissues, or Class 1…K."""
         return self.prior.tissues if self.prior else class_names(self.classes)
+
+    def without_blood(self) -> Settings:
+        """Return the settings for a region that is the wall alone."""
+        prior = self.prior.without_blood()
+        changes = {"anatomy": 0.0, "anatomy_from": "depth", "classes": len(prior.tissues)}
+        return dataclasses.replace(self, prior=prior, **changes)
 
     def to_json(self) -> str:
         """Return the record as JSON text that `from_json` reads back to an equal record."""
@@ -300,12 +312,12 @@ class Settings:
         proportions that are smooth and follow the depth in the wall. With a deep `method` the
         network's mixture has the same, and stops before it drifts away from the tissues. LGE or
         bSSFP alone have no contrast between edema and healthy myocardium, so that edema is no
-        tissue of its own then.
+        tissue of its own then; nor is scar without LGE, where it is as bright on T2 as edema.
 
         Parameters
         ----------
         roles : sequence of str
-            The sequences that are there: any of "LGE", "T2", "bSSFP".
+            The sequences that are there: any of "LGE", "dark-blood LGE", "T2", "bSSFP".
         no_reflow : bool
             Whether to look for a dark core within the scar.
         **overrides
@@ -329,8 +341,8 @@ class Settings:
                 f"The sequences are {', '.join(roles)}; the infarct preset needs at least one of "
                 f"{', '.join(prior.means)}."
             )
-        if shipped and len(known) == 1 and "T2" not in known:
-            prior = prior.merged("edema", into="healthy myocardium")
+        if shipped:
+            prior = _distinguishable(prior, known)
         values: dict[str, Any] = {
             "method": "SVGMM",
             "classes": len(prior.tissues),
@@ -348,3 +360,14 @@ class Settings:
         elif prior.depth is None:
             values["anatomy"] = 0.0
         return cls(**{**values, **overrides})
+
+
+def _distinguishable(prior: Prior, roles: set[str]) -> Prior:
+    """Return the shipped prior with those tissues merged that the sequences cannot tell apart."""
+    if not roles & {LGE, DARK_BLOOD_LGE}:
+        if "no-reflow" in prior.tissues:
+            prior = prior.merged("no-reflow", into="scar")
+        prior = prior.merged("scar", into="edema")
+    if len(roles) == 1 and "T2" not in roles:
+        prior = prior.merged("edema", into="healthy myocardium")
+    return prior

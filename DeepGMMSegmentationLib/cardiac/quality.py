@@ -34,18 +34,20 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     images : ndarray, shape ``(M, *result.labels.shape)``, optional
         The sequences; without them their alignment is not checked.
     """
-    found = [*_unseen(result), *_implausible(result), *_small(result), *_names(result)]
-    found += [*_alike(result), *_disagreeing(result), *_unsmoothed(result), *_undecided(result)]
+    warnings = [*_unseen(result), *_implausible(result), *_small(result), *_names(result)]
+    warnings += [*_alike(result), *_disagreeing(result), *_unsmoothed(result)]
+    warnings += _undecided(result)
     if not result.converged:
-        found.append(
+        warnings.append(
             f"The fit had not converged after {result.iterations} iterations; "
             "raise max_iterations or the tolerance."
         )
     if result.labels.ndim == 3:
-        found += [*_not_subendocardial(result), *_outside_edema(result, images)]
+        warnings += [*_not_subendocardial(result), *_outside_edema(result, images)]
     if images is not None:
-        found += _misaligned(result, images)
-    return found
+        warnings += _partial(result, images)
+        warnings += _misaligned(result, images)
+    return warnings
 
 
 def bhattacharyya(
@@ -79,6 +81,19 @@ def _unseen(result: Result) -> list[str]:
             "size, nor on the area at risk."
         )
     return found
+
+
+def _partial(result: Result, images: np.ndarray) -> list[str]:
+    stacks = images.reshape(len(images), -1, *result.labels.shape[-2:])
+    inside = result.labels.reshape(stacks.shape[1:]) > 0
+    lacking = (inside & ~np.isfinite(stacks)).any(axis=(2, 3))
+    return [
+        f"{role} does not reach all of the region: it lacks slices "
+        f"{', '.join(str(z + 1) for z in np.flatnonzero(slices))} or a part of them, which are "
+        "divided by the other sequences alone; do not rely there on what only it shows."
+        for role, slices in zip(result.roles, lacking)
+        if slices.any()
+    ]
 
 
 def _implausible(result: Result) -> list[str]:
@@ -201,7 +216,7 @@ def _outside_edema(result: Result, images: Optional[np.ndarray]) -> list[str]:
     healthy = mask(labels, tissues, ["healthy myocardium"])
     if images is not None and healthy.any():
         t2 = images[result.roles.index("T2")]
-        bright = (np.median(t2[healthy]) + np.median(t2[edema])) / 2
+        bright = (np.nanmedian(t2[healthy]) + np.nanmedian(t2[edema])) / 2
         inside |= np.asarray(ndimage.median(t2, parts, numbers)) >= bright
     voxels = np.bincount(parts[infarct], minlength=count + 1)[1:]
     share = 100 * voxels[~inside].sum() / voxels.sum()
@@ -219,7 +234,8 @@ def _misaligned(result: Result, images: np.ndarray) -> list[str]:
     spacing = (1.0, *result.spacing[-2:])
     found = []
     for (i, fixed), (j, moving) in combinations(enumerate(stacks), 2):
-        dy, dx = estimate_shift(fixed, moving, roi, spacing)
+        both = roi & np.isfinite(fixed) & np.isfinite(moving)
+        dy, dx = estimate_shift(fixed, moving, both, spacing)
         if max(abs(dy), abs(dx)) > 1:
             found.append(
                 f"{result.roles[j]} looks shifted against {result.roles[i]} by {dx} pixels along x "

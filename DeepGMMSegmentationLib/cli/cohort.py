@@ -60,7 +60,7 @@ def segment_cohort(args: argparse.Namespace) -> None:
     mine = share(cases)
 
     def settings_of(roles: Iterable[str]) -> Settings:
-        infarct = roles if args.infarct else None
+        infarct = roles if args.preset else None
         settings = resolve_settings(args, network and network.settings, infarct)
         return dataclasses.replace(settings, device=distributed.own_device(settings.device))
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..training.trained_network import TrainedNetwork
 
 
+PRESETS = INFARCT, BLOOD_AND_MYOCARDIUM = "infarct", "blood-and-myocardium"
+
 CASES_TABLE = """\
 The table has a row per case and the columns: roi, one per sequence, whose header is its role
 (LGE, T2, bSSFP or any name), and, if wanted, case (a name) and segment. Paths are relative to the
@@ -176,6 +178,8 @@ def resolve_settings(
         base = Settings.from_json(_text(Path(args.settings)))
     elif infarct is not None:
         no_reflow = getattr(args, "no_reflow", False)
+        if getattr(args, "preset", None) == BLOOD_AND_MYOCARDIUM:
+            preset["prior"] = Prior.blood_and_myocardium()
         return Settings.infarct(tuple(infarct), no_reflow=no_reflow, **{**preset, **given})
     return dataclasses.replace(base or Settings(), **given)
 

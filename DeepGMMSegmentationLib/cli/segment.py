@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import InvalidInput
-from ..priors import Prior
+from ..priors import DARK_BLOOD_LGE, LGE, Prior
 from ..settings import Settings
 from .console import say, show_progress
-from .options import add_command, add_network, add_settings, resolve_network, resolve_settings
+from .options import (
+    INFARCT,
+    PRESETS,
+    add_command,
+    add_network,
+    add_settings,
+    resolve_network,
+    resolve_settings,
+)
 from .region import add_point, resolve_point, trace_at
 
 if TYPE_CHECKING:
@@ -71,6 +79,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add_point(parser)
     parser.add_argument("--out", metavar="FOLDER", help="where the result goes")
     parser.add_argument(
+        "--name",
+        default="case",
+        help="what the report calls the case; not a patient's name (default: case)",
+    )
+    parser.add_argument(
         "--roles",
         nargs="+",
         metavar="NAME",
@@ -104,20 +117,29 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--remote",
         metavar="FILE",
-        help="a mask of remote myocardium, for the n-SD thresholds (default: the healthy class)",
+        help="a mask of remote myocardium, for the n-SD thresholds (default: a sector of the wall "
+        "without infarct, drawn in the report)",
     )
     add_output(parser)
     infarct = Settings.infarct(Prior.infarct().means)
-    add_settings(parser, Settings(), infarct=infarct).add_argument(
+    sources = add_settings(parser, Settings(), infarct=infarct)
+    sources.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="named tissues, from the LGE, T2 and bSSFP that are there: those of an infarct, or "
+        "blood and myocardium",
+    )
+    sources.add_argument(
         "--infarct",
-        action="store_true",
-        help="the preset for a heart with an infarct: named tissues, from the LGE, T2 and bSSFP "
-        "that are there",
+        action="store_const",
+        const=INFARCT,
+        dest="preset",
+        help="the same as --preset infarct",
     )
     parser.add_argument(
         "--no-reflow",
         action="store_true",
-        help="with --infarct: look for a dark core in the scar as a tissue of its own",
+        help="with --preset infarct: look for a dark core in the scar as a tissue of its own",
     )
     add_network(parser)
     parser.set_defaults(run=run)
@@ -137,8 +159,8 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run ``deepgmm segment``."""
-    if args.no_reflow and not args.infarct:
-        raise InvalidInput("--no-reflow goes with --infarct; add that, or remove it.")
+    if args.no_reflow and args.preset != INFARCT:
+        raise InvalidInput("--no-reflow goes with --preset infarct; add that, or remove it.")
     if args.refine and not args.network:
         raise InvalidInput("--refine goes with --network; add that, or remove it.")
     if _names_a_cohort(args):
@@ -153,9 +175,10 @@ def run(args: argparse.Namespace) -> None:
     from .text_tables import size_table
 
     network = resolve_network(args)
-    roles = args.roles or file_roles(args.images)
-    infarct = roles if args.infarct else None
-    settings = resolve_settings(args, network and network.settings, infarct)
+    named = Prior.infarct().means if args.preset and not hasattr(args, "prior") else ()
+    roles = args.roles or file_roles(args.images, tuple(named))
+    preset = roles if args.preset else None
+    settings = resolve_settings(args, network and network.settings, preset)
     check_folder(args.out, OUTPUTS, args.force)
     if not len(set(roles)) == len(roles) == len(args.images):
         raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
@@ -165,7 +188,7 @@ def run(args: argparse.Namespace) -> None:
             CaseFiles("case", images, args.roi and Path(args.roi), segment=args.segment),
             settings,
             args.out,
-            Wanted(args.probabilities, args.report, args.rv_insertion),
+            Wanted(args.probabilities, args.report, args.rv_insertion, args.name),
             network=network,
             refine=args.refine,
             resample=args.resample,
@@ -227,6 +250,7 @@ def segment_files(
 
     from ..io.cohort import read_named_labels
     from ..io.images import read_images, read_roi
+    from ..io.sequences import describe, phase_sensitive
     from ..report.result_folder import write_result
     from ..segmentation import segment
 
@@ -254,7 +278,20 @@ def segment_files(
         progress=progress,
         seeds=strokes,
     )
-    write_result(result, images, reference, folder, wanted, remote=remote_mask, force=force)
+    write_result(
+        result,
+        images,
+        reference,
+        folder,
+        wanted,
+        remote=remote_mask,
+        phase_sensitive=any(
+            phase_sensitive(describe(path))
+            for role, path in case.images.items()
+            if role in (LGE, DARK_BLOOD_LGE)
+        ),
+        force=force,
+    )
     return result
 
 

@@ -12,6 +12,7 @@ from typing import Optional
 import numpy as np
 import SimpleITK as sitk
 
+from ..case import check_region_values
 from ..errors import InvalidInput
 from .formats import read_file, read_volume
 from .writing import PathLike
@@ -97,6 +98,7 @@ def read_roi(
     """
     image = read_volume(path)
     layers = np.nan_to_num(_layers(image, path))
+    check_region_values(layers, str(path))
     if segment is None:
         mask = layers.any(axis=-1)
     else:

@@ -45,6 +45,7 @@ def fit(
     mixture = start
     log_p = model.log_proportions(start.proportions[..., None], observations.bias)
     sizes = observations.mask.sum(-1)
+    patterns = observations.patterns()
     active = torch.ones_like(sizes, dtype=torch.bool)
     latest = torch.full_like(sizes, torch.inf, dtype=torch.float64)
     responsibilities = None
@@ -53,7 +54,9 @@ def fit(
     history: list[float] = []
 
     for iteration in range(1, settings.max_iterations + 1):
-        weighted, counts, nll = _e_step(observations, mixture, log_p, settings, responsibilities)
+        weighted, counts, nll = _e_step(
+            observations, patterns, mixture, log_p, settings, responsibilities
+        )
         updated = observations.m_step(weighted, counts, settings)
         mixture = _where(active, updated, mixture)
         if responsibilities is None:
@@ -75,13 +78,14 @@ def fit(
 
     if responsibilities is None:
         responsibilities = _room_for_responsibilities(observations, settings)
-    _, _, nll = _e_step(observations, mixture, log_p, settings, responsibilities)
+    _, _, nll = _e_step(observations, patterns, mixture, log_p, settings, responsibilities)
     objective = nll + observations.prior_nll(mixture, settings)
     return Fit(mixture, responsibilities, nll, objective, history, not bool(active.any()))
 
 
 def _e_step(
     observations: Observations,
+    patterns: list[tuple[Tensor, Tensor]],
     mixture: Mixture,
     log_p: Tensor,
     settings: Settings,
@@ -89,37 +93,68 @@ def _e_step(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the moments and counts of the responsibilities, and the NLL of each mixture.
 
+    Voxels that lack sequences have the density of the others, and what they lack is expected.
     The responsibilities themselves are written into a tensor only where one is given.
     """
-    dtype, covariance = observations.intensities.dtype, settings.covariance
-    sequences = observations.intensities.shape[1]
+    weighted, counts, log_likelihood = 0.0, 0.0, 0.0
+    for sequences, members in patterns:
+        complete = len(sequences) == observations.intensities.shape[1]
+        part = mixture if complete else model.marginal(mixture, sequences)
+        moments, members_of, evidence = _sums(
+            observations.intensities, sequences, members, part, log_p, settings, responsibilities
+        )
+        if not complete:
+            moments = model.complete(moments, members_of, mixture, sequences, settings.covariance)
+        weighted, counts = weighted + moments, counts + members_of
+        log_likelihood = log_likelihood + evidence
+    return weighted, counts, -log_likelihood / observations.mask.sum(-1)
+
+
+def _sums(
+    intensities: Tensor,
+    sequences: Tensor,
+    members: Tensor,
+    mixture: Mixture,
+    log_p: Tensor,
+    settings: Settings,
+    responsibilities: Optional[Tensor],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return moments, counts and log-likelihood of the voxels ``(B, N)`` with just these sequences.
+
+    The mixture is of these sequences alone.
+    """
+    dtype, covariance = intensities.dtype, settings.covariance
     degrees = settings.degrees_of_freedom
     coefficients = model.distance_coefficients(mixture, covariance).to(dtype)
     peaks = model.log_peaks(mixture.covariances, degrees).to(dtype)
     weighted, counts, log_likelihood = 0.0, 0.0, 0.0
-    for begin in range(0, observations.mask.shape[1], BLOCK):
+    for begin in range(0, members.shape[1], BLOCK):
         block = slice(begin, begin + BLOCK)
-        mask = observations.mask[:, block]
-        voxels = model.features(observations.intensities[..., block], mask, covariance)
+        mask, values = members[:, block], intensities[..., block]
+        if len(sequences) < values.shape[1]:
+            values = values[:, sequences]
+        voxels = model.features(values, mask, covariance)
         distances = coefficients @ voxels
-        densities = model.log_densities(distances, peaks, sequences, degrees)
+        densities = model.log_densities(distances, peaks, len(sequences), degrees)
         block_log_p = log_p if log_p.shape[-1] == 1 else log_p[..., block]
         w, log_evidence = model.expectation(densities + block_log_p.to(dtype))
         log_likelihood += (log_evidence * mask).sum(-1, dtype=torch.float64)
         if responsibilities is not None:
-            responsibilities[..., block] = w
+            responsibilities[..., block] = torch.where(
+                mask[:, None], w, responsibilities[..., block]
+            )
         if degrees is not None:
             counts += (w @ voxels[:, 0, :, None]).squeeze(-1).double()
-            w = w * model.tail_weights(distances, sequences, degrees)
+            w = w * model.tail_weights(distances, len(sequences), degrees)
         weighted += model.moments(w, voxels).double()
     if degrees is None:
         counts = weighted[..., 0]
-    return weighted, counts, -log_likelihood / observations.mask.sum(-1)
+    return weighted, counts, log_likelihood
 
 
 def _room_for_responsibilities(observations: Observations, settings: Settings) -> Tensor:
     mixtures, _, voxels = observations.intensities.shape
-    return observations.intensities.new_empty(mixtures, settings.classes, voxels)
+    return observations.intensities.new_zeros(mixtures, settings.classes, voxels)
 
 
 def _where(condition: Tensor, new: Mixture, old: Mixture) -> Mixture:

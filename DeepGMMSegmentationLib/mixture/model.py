@@ -215,6 +215,62 @@ def log_proportions(proportions: Tensor, bias: Optional[Tensor] = None) -> Tenso
     return log_p if bias is None else torch.log_softmax(log_p + bias, dim=1)
 
 
+def marginal(mixture: Mixture, sequences: Tensor) -> Mixture:
+    """Return the mixture of some of the sequences, given by their numbers ``(m,)``."""
+    covariances = mixture.covariances[..., sequences[:, None], sequences]
+    return Mixture(mixture.proportions, mixture.means[..., sequences], covariances)
+
+
+def complete(
+    weighted: Tensor, counts: Tensor, mixture: Mixture, sequences: Tensor, covariance: str
+) -> Tensor:
+    """Return the moments of all sequences that voxels with only some of them are expected to have.
+
+    The E-step of EM with missing values (Dempster, Laird and Rubin, J R Stat Soc B 1977;39:1-38;
+    for Student-t components Liu and Rubin, Stat Sin 1995;5:19-39): what is missing has the mean
+    and the covariance that the component has, given what is there.
+
+    Parameters
+    ----------
+    weighted : Tensor, shape ``(B, K, p)``
+        Moments over the sequences that are there.
+    counts : Tensor, shape ``(B, K)``
+        Sums of the responsibilities, without tail weights.
+    mixture : Mixture
+        Of all M sequences.
+    sequences : Tensor of int, shape ``(m,)``
+        Which are there, in rising order.
+    covariance : {"diag", "full"}
+
+    Returns
+    -------
+    Tensor, shape ``(B, K, P)``
+    """
+    total = mixture.means.shape[-1]
+    missing = torch.tensor([m for m in range(total) if m not in sequences]).to(sequences)
+    there = marginal(mixture, sequences)
+    across = mixture.covariances[..., missing[:, None], sequences]
+    slope = torch.linalg.solve(there.covariances, across.mT).mT
+    offset = mixture.means[..., missing] - (slope @ there.means[..., None]).squeeze(-1)
+    rest = marginal(mixture, missing).covariances - slope @ across.mT
+
+    # Of [1, x], which is linear in the [1, x] that is there.
+    rows, columns = feature_pairs(len(sequences), covariance)
+    second = weighted.new_zeros(*counts.shape, 1 + len(sequences), 1 + len(sequences))
+    second[..., 0, :] = second[..., :, 0] = weighted[..., : 1 + len(sequences)]
+    products = weighted[..., 1 + len(sequences) :]
+    second[..., 1 + rows, 1 + columns] = second[..., 1 + columns, 1 + rows] = products
+    linear = weighted.new_zeros(*counts.shape, 1 + total, 1 + len(sequences))
+    linear[..., 0, 0] = 1
+    linear[..., 1 + sequences, 1 + torch.arange(len(sequences))] = 1
+    linear[..., 1 + missing, 0] = offset
+    linear[..., 1 + missing, 1:] = slope
+    second = linear @ second @ linear.mT
+    second[..., 1 + missing[:, None], 1 + missing] += counts[..., None, None] * rest
+    rows, columns = feature_pairs(total, covariance)
+    return torch.cat([second[..., 0, :], second[..., 1 + rows, 1 + columns]], dim=-1)
+
+
 def nll(log_evidence: Tensor, mask: Tensor) -> Tensor:
     """Return the mean negative log-likelihood per voxel of each mixture, shape ``(B,)``."""
     return -(log_evidence * mask).sum(-1) / mask.sum(-1)

@@ -23,6 +23,8 @@ class Observations:
         Normalised intensities; any finite value where the mask is False.
     mask : Tensor of bool, shape ``(B, N)``
         Mixtures with fewer than N voxels are padded.
+    present : Tensor of bool, shape ``(B, M, N)``, optional
+        False where a voxel lacks a sequence; without it none does.
     bias : Tensor, shape ``(B, K, N)``, optional
         Logarithm of a factor of the voxels' proportions (anatomy, strokes of truth).
     smooth : callable, optional
@@ -35,6 +37,7 @@ class Observations:
 
     intensities: Tensor
     mask: Tensor
+    present: Optional[Tensor] = None
     bias: Optional[Tensor] = None
     smooth: Optional[Callable[[Tensor], Tensor]] = None
     pseudo: Optional[Tensor] = None
@@ -48,6 +51,17 @@ class Observations:
             if isinstance(value, Tensor)
         }
         return replace(self, **moved)
+
+    def patterns(self) -> list[tuple[Tensor, Tensor]]:
+        """Return which sequences voxels have, ``(m,)``, and which voxels ``(B, N)`` those are."""
+        sequences = torch.arange(self.intensities.shape[1], device=self.mask.device)
+        if self.present is None:
+            return [(sequences, self.mask)]
+        of_voxel = self.present.movedim(1, 2)
+        return [
+            (sequences[pattern], self.mask & (of_voxel == pattern).all(-1))
+            for pattern in of_voxel[self.mask].unique(dim=0)
+        ]
 
     def proportions(self, responsibilities: Tensor) -> Tensor:
         """Return log Π_k(x) of a spatially variant mixture from its responsibilities."""

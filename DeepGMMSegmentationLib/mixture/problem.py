@@ -174,9 +174,13 @@ def pose(
     smooth = None
     if settings.smoothing > 0 and settings.spatial:
         smooth = spatial.smoother(region, settings.smoothing, settings.scope == "volume")
+    present = None
+    if not region.present[:, region.mask].all():
+        present = region.gather(torch.from_numpy(region.present).movedim(1, 0))
     observations = Observations(
         region.gather(torch.from_numpy(region.images).movedim(1, 0)),
         region.valid,
+        present,
         _bias(settings, region, depth, proportions, classes),
         smooth,
         _pseudo_voxels(settings, region, tissues),

@@ -25,7 +25,9 @@ class Region:
     Attributes
     ----------
     images : ndarray of float64, shape ``(M, Z, H, W)``
-        Normalised intensities of the crop: Z slices that meet the region.
+        Normalised intensities of the crop: Z slices that meet the region; 0 where there are none.
+    present : ndarray of bool, shape ``(M, Z, H, W)``
+        Where there are.
     mask : ndarray of bool, shape ``(Z, H, W)``
         The region.
     crop : tuple of ndarray and slices
@@ -46,6 +48,7 @@ class Region:
     """
 
     images: np.ndarray
+    present: np.ndarray
     mask: np.ndarray
     crop: tuple[np.ndarray, slice, slice]
     spacing: tuple[float, float, float]
@@ -90,6 +93,7 @@ def prepare(
     Parameters
     ----------
     images : ndarray, shape ``(M, Z, Y, X)``
+        NaN where a sequence does not reach.
     roi : ndarray of bool, shape ``(Z, Y, X)``
     spacing : sequence of 3 float
         Millimetres per voxel in array order.
@@ -100,7 +104,8 @@ def prepare(
     Raises
     ------
     InvalidInput
-        If the region is empty or too small, or a sequence is not finite, or constant in it.
+        If the region is empty or too small, a sequence is infinite, absent or constant in it, a
+        voxel has no sequence, or lacks one that a deep method needs.
     """
     slices = np.flatnonzero(roi.any(axis=(1, 2)))
     _check_size(roi, slices, settings)
@@ -112,8 +117,9 @@ def prepare(
     mask = roi[crop]
     grid = images[(slice(None), *crop)].astype(np.float64)
     _check_intensities(grid, mask, roles)
-    # Outside the region there may be NaN, as resampled images have it at their border.
     grid[~np.isfinite(grid)] = np.nan
+    present = ~np.isnan(grid)
+    _check_presence(present, mask, slices, roles, settings)
 
     groups = [[z] for z in range(len(slices))]
     if settings.scope == "volume":
@@ -126,9 +132,12 @@ def prepare(
         _check_distinct(grid[:, group][:, inside], settings)
         for m, role in enumerate(roles):
             image = grid[m, group]
-            centre[b, m], spread[b, m] = _robust_moments(image[inside], role)
+            values = image[inside & present[m, group]]
+            if not values.size:  # not in this slice: as in the others
+                values = images[m, slices][:, rows, columns][mask & present[m]]
+            centre[b, m], spread[b, m] = _robust_moments(values, role)
             shift[b, m], scale[b, m] = centre[b, m], spread[b, m]
-            if settings.normalize == "image":
+            if settings.normalize == "image" and present[m, group].any():
                 shift[b, m], scale[b, m] = np.nanmean(image), np.nanstd(image)
             grid[m, group] = (image - shift[b, m]) / scale[b, m]
         members.append(flat[group][inside])
@@ -139,6 +148,7 @@ def prepare(
         index[b, : len(member)], valid[b, : len(member)] = member, True
     return Region(
         images=np.nan_to_num(grid, nan=0.0),
+        present=present,
         mask=mask,
         crop=crop,
         spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
@@ -172,18 +182,42 @@ def _check_size(roi: np.ndarray, slices: np.ndarray, settings: Settings) -> None
 
 def _check_intensities(grid: np.ndarray, mask: np.ndarray, roles: Sequence[str]) -> None:
     for role, image in zip(roles, grid):
-        inside = image[mask]
-        if not np.isfinite(inside).all():
+        inside = image[mask & ~np.isnan(image)]
+        if np.isinf(inside).any():
             raise InvalidInput(
-                f"{role} holds NaN or infinity inside the region; shrink the region or repair it."
+                f"{role} holds infinity inside the region; shrink the region or repair it."
             )
+        if not inside.size:
+            raise InvalidInput(f"{role} does not reach into the region; leave it out.")
         if inside.min() == inside.max():
             raise InvalidInput(f"{role} is constant inside the region; leave it out.")
 
 
+def _check_presence(
+    present: np.ndarray,
+    mask: np.ndarray,
+    slices: np.ndarray,
+    roles: Sequence[str],
+    settings: Settings,
+) -> None:
+    alone = np.count_nonzero(mask & ~present.any(axis=0))
+    if alone:
+        raise InvalidInput(
+            f"{alone} voxels of the region have no image; shrink the region to where one is."
+        )
+    lacking = (mask & ~present).any(axis=(2, 3))
+    if settings.deep and lacking.any():
+        m = int(lacking.any(axis=1).argmax())
+        numbers = ", ".join(str(z + 1) for z in slices[lacking[m]])
+        raise InvalidInput(
+            f"{roles[m]} does not reach all of the region (slices {numbers}), as {settings.method} "
+            "needs; choose GMM or SVGMM, which use what is there, or shrink the region."
+        )
+
+
 def _check_distinct(values: np.ndarray, settings: Settings) -> None:
     """Refuse voxels ``(M, N)`` that take fewer distinct values than there are classes."""
-    if max(len(np.unique(image)) for image in values) >= settings.classes:
+    if max(len(np.unique(image[~np.isnan(image)])) for image in values) >= settings.classes:
         return
     distinct = np.unique(values, axis=1).shape[1]
     if distinct < settings.classes:

@@ -70,6 +70,7 @@ def write_result(
     wanted: Wanted = LEAST,
     *,
     remote: Optional[np.ndarray] = None,
+    phase_sensitive: bool = False,
     force: bool = False,
 ) -> None:
     """Write a result into a folder, whole or not at all.
@@ -89,7 +90,9 @@ def write_result(
         Where to; it is made where it does not exist.
     wanted : Wanted
     remote : ndarray of bool, shape of the labels, optional
-        Remote myocardium, for the n-SD thresholds; by default the healthy class.
+        Remote myocardium, for the n-SD thresholds; by default what `proposed_remote` proposes.
+    phase_sensitive : bool
+        Whether the LGE image is known to be phase-sensitive, of which FWHM cannot be had.
     force : bool
         Whether an earlier result there may be replaced.
 
@@ -121,6 +124,7 @@ def write_result(
             reference=reference,
             rv_insertion=wanted.rv_insertion,
             remote=remote,
+            phase_sensitive=phase_sensitive,
         )
         measured = measures.to_dict()
         values = {

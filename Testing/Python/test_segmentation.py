@@ -205,7 +205,7 @@ def test_the_infarct_preset_over_several_hearts():
         ("LGE",): 0.73,
         ("LGE", "T2"): 0.70,
         ("LGE", "bSSFP"): 0.66,
-        ("T2", "bSSFP"): 0.58,  # scar and edema are hard to tell apart; the result says so
+        ("T2", "bSSFP"): 0.65,  # scar and edema are one tissue
     }
     scores = {roles: [] for roles in least}
     for sample in map(heart, range(100, 106)):
@@ -216,6 +216,8 @@ def test_the_infarct_preset_over_several_hearts():
             truth = sample.labels
             if "edema" not in result.tissues:
                 truth = np.array([0, 1, 2, 2, 3], np.uint8)[truth]
+            if "scar" not in result.tissues:
+                truth = np.minimum(truth, 3)
             values.append(dice(result.labels, truth, len(result.tissues)).mean())
     for roles, values in scores.items():
         assert np.mean(values) > least[roles], roles
@@ -226,10 +228,10 @@ def test_the_infarct_preset_over_several_hearts():
     [
         (("LGE", "T2", "bSSFP"), []),
         (("LGE",), ["There is no edema class"]),
-        (("T2",), ["Without an LGE image scar and edema look alike"]),
-        (("bSSFP",), ["There is no edema class", "Without an LGE image scar can hardly be seen"]),
-        (("LGE", "bSSFP"), ["Without a T2 image edema can hardly be seen"]),
-        (("T2", "bSSFP"), ["Without an LGE image scar and edema look alike"]),
+        (("T2",), ["There is no LGE image, so that no infarct is looked for"]),
+        (("bSSFP",), ["There is no LGE image, so that no infarct is looked for"]),
+        (("LGE", "bSSFP"), []),  # `measure` warns
+        (("T2", "bSSFP"), ["There is no LGE image, so that no infarct is looked for"]),
     ],
 )
 def test_what_the_sequences_cannot_show_is_said(roles, expected):
@@ -326,8 +328,10 @@ def test_bad_images_and_regions_are_refused():
     bad("at least 30", roi=few)
     bad("Slice 2 has only 10", roi=few, chosen=Settings(method="GMM", classes=3, scope="slice"))
     hole = images.copy()
-    hole[1, 1, 20, 20] = np.nan
-    bad("T2 holds NaN", images=hole, roles=("LGE", "T2"))
+    hole[:, 1, 20, 20] = np.nan
+    bad("1 voxels of the region have no image", images=hole)
+    hole[1, 1, 20, 20] = np.inf
+    bad("T2 holds infinity", images=hole, roles=("LGE", "T2"))
     constant = images.copy()
     constant[0][truth > 0] = 5
     bad("Sequence 1 is constant", images=constant)
@@ -428,6 +432,19 @@ def test_nan_at_the_border_leaves_the_network_what_it_saw():
 )
 def test_edema_is_a_tissue_only_where_a_sequence_may_show_it(roles, edema):
     assert ("edema" in Settings.infarct(roles).prior.tissues) == edema
+
+
+@pytest.mark.parametrize(
+    ("roles", "tissues"),
+    [
+        (("bSSFP",), ("blood pool", "healthy myocardium")),
+        (("T2", "bSSFP"), ("blood pool", "healthy myocardium", "edema")),
+        (("dark-blood LGE",), ("blood pool", "healthy myocardium", "scar")),
+    ],
+)
+def test_scar_is_a_tissue_only_where_lge_shows_it(roles, tissues):
+    assert Settings.infarct(roles).tissues == tissues
+    assert Settings.infarct(roles, no_reflow=True).tissues[: len(tissues)] == tissues
 
 
 def test_what_no_method_would_heed_is_refused():

@@ -50,7 +50,7 @@ def presetPrior(node: Any) -> Optional[Prior]:
         except InvalidInput:
             return None
     if node.preset == HEALTHY:
-        return Prior.infarct(edema=False).merged("scar", into="healthy myocardium")
+        return Prior.blood_and_myocardium()
     # Others have no place in the prior; with none of the three yet, those to come are all.
     known = [role for role in chosenVolumes(node).values() if role in ROLES.values()]
     no_reflow = node.preset == NO_REFLOW

@@ -90,21 +90,30 @@ def orientedImage(volume: Any) -> Any:
     return image
 
 
-def resampledImage(image: Any, reference: Any, linear: bool = False) -> Any:
-    """Return an oriented image on the grid of the reference volume; 0 outside."""
+def resampledImage(image: Any, reference: Any, linear: bool = False, outside: float = 0.0) -> Any:
+    """Return an oriented image on the grid of the reference volume, with a value outside."""
     result = slicer.vtkOrientedImageData()
     slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
-        image, orientedImage(reference), result, linear
+        image, orientedImage(reference), result, linear, False, None, outside
     )
     return result
 
 
 def resampleVolume(volume: Any, reference: Any) -> Any:
-    """Add a copy of the volume on the reference's grid to the scene, linearly interpolated."""
+    """Add a copy of the volume on the reference's grid to the scene, linearly interpolated.
+
+    It is NaN where the volume does not reach, so that nothing takes that for measured.
+    """
     name = slicer.mrmlScene.GenerateUniqueName(
         _("{name} (resampled)").format(name=volume.GetName())
     )
-    image = resampledImage(orientedImage(volume), reference, linear=True)
+    source = orientedImage(volume)
+    cast = vtk.vtkImageCast()
+    cast.SetOutputScalarTypeToFloat()
+    cast.SetInputData(source)
+    cast.Update()
+    source.DeepCopy(cast.GetOutput())  # keeps its place in the world
+    image = resampledImage(source, reference, linear=True, outside=math.nan)
     copy = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     slicer.vtkSlicerSegmentationsModuleLogic.CopyOrientedImageDataToVolumeNode(image, copy)
     copy.CreateDefaultDisplayNodes()

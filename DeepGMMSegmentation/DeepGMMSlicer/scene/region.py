@@ -10,6 +10,7 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
+from DeepGMMSegmentationLib.case import check_region_values
 from DeepGMMSegmentationLib.errors import InvalidInput
 
 from .images import orientedImage, resampledImage
@@ -48,7 +49,9 @@ def regionArray(region: Any, segment: str, reference: Any) -> np.ndarray:
             )
         inside = segmentArray(region, chosen, reference)
     elif isinstance(region, slicer.vtkMRMLLabelMapVolumeNode):
-        inside = labelMapArray(region, reference) != 0
+        labels = labelMapArray(region, reference)
+        check_region_values(labels, region.GetName())
+        inside = labels != 0
     elif isinstance(region, slicer.vtkMRMLMarkupsClosedCurveNode):
         inside = _stencilArray(_curveStencil(region, reference), reference)
     elif isinstance(region, slicer.vtkMRMLMarkupsROINode):

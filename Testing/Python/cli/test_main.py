@@ -279,7 +279,10 @@ def files(tmp_path):
     put("flat.nii.gz", np.ones((16, 16), np.float32))
     put("other.nii.gz", rng.normal(100, 20, (3, 16, 16)).astype(np.float32), (1.1, 1.0, 5.0))
     put("empty.nii.gz", np.zeros((3, 16, 16), np.uint8))
-    put("nan.nii.gz", np.where(np.arange(768) == 300, np.nan, 1).reshape(3, 16, 16))
+    put(
+        "nan.nii.gz",
+        np.where(np.arange(768) == 300, np.nan, rng.normal(9, 1, 768)).reshape(3, 16, 16),
+    )
     (tmp_path / "text.nii.gz").write_text("no image")
     (tmp_path / "occupied").write_text("a file")
     return tmp_path
@@ -293,7 +296,7 @@ BAD = {
     "empty region": (["LGE.nii.gz", "--roi", "empty.nii.gz"], "empty"),
     "region missing": (["LGE.nii.gz", "--roi", "gone.nii.gz"], "gone.nii.gz does not exist"),
     "no such segment": (["LGE.nii.gz", "--segment", "LV"], "no segment 'LV'"),
-    "not a number": (["nan.nii.gz"], "NaN"),
+    "not a number": (["nan.nii.gz"], "1 voxels of the region have no image"),
     "classes": (["LGE.nii.gz", "--classes", "9"], "classes is 9"),
     "method": (["LGE.nii.gz", "--method", "magic"], "invalid choice: 'magic'"),
     "no CUDA device 99": (["LGE.nii.gz", "--device", "cuda:99"], "cuda:99"),

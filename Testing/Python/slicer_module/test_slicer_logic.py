@@ -172,6 +172,7 @@ class LogicTest(unittest.TestCase):
         np.testing.assert_allclose(
             slicer.util.arrayFromVolume(copy)[:, :, 1:], original[:, :, :-1], rtol=1e-5
         )
+        self.assertTrue(np.isnan(slicer.util.arrayFromVolume(copy)[:, :, 0]).all())  # not reached
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(volume), original)
 
     def test_roles_names_and_record(self):
