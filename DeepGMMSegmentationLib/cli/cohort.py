@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
+import fnmatch
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +16,12 @@ from typing import Callable, Optional
 
 from ..errors import Cancelled, DeepGMMError, InvalidInput
 from ..io.cohort import CaseFiles, read_cases
-from ..io.folders import check_folder, whole_folder
+from ..io.folders import check_folder
 from ..io.identity import identify
-from ..report.result_folder import Wanted
+from ..io.locks import locked
+from ..io.sealed import RECORD, find_changed, keep_copies, read_record
+from ..io.writing import write_bytes
+from ..report.result_folder import OUTPUTS, Wanted
 from ..report.tables import cohort_csv
 from ..result import Progress
 from ..settings import Settings
@@ -28,6 +31,7 @@ from .options import resolve_network, resolve_settings
 from .segment import segment_files
 
 SUMMARY = "cohort.csv"
+SUMMARY_PATIENCE = 600.0  # seconds that a process waits for others that write the summary, too
 # The other processes may still have most of a cohort before them when this one is done.
 PATIENCE = timedelta(days=30)
 
@@ -36,11 +40,40 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one case: ``state`` is "segmented", "skipped" or "failed"."""
+    """What became of one case.
+
+    Attributes
+    ----------
+    case : str
+        Its name.
+    state : {"segmented", "skipped", "failed"}
+        Skipped is what was done before.
+    reason : str
+        Why it failed, or what of an earlier result was damaged, so that it was done again.
+    """
 
     case: str
     state: str
     reason: str = ""
+
+
+def check_summary(file: Path) -> None:
+    """Refuse to replace what is no summary that this program wrote.
+
+    Raises
+    ------
+    InvalidInput
+        If there is such a thing.
+    """
+    if not file.exists():
+        return
+    try:
+        with file.open(encoding="utf-8") as stream:
+            header = stream.readline(10_000).rstrip("\n").split(",")
+    except (OSError, UnicodeDecodeError):
+        header = []
+    if header[:2] != ["case", "fit_method"]:
+        raise InvalidInput(f"{file} is in the way; move it, or name another --out-dir.")
 
 
 def segment_cohort(args: argparse.Namespace) -> None:
@@ -57,6 +90,9 @@ def segment_cohort(args: argparse.Namespace) -> None:
     cases = read_cases(args.cases, missing_ok=True)
     network = resolve_network(args)
     check_folder(folder, ())
+    check_summary(folder / SUMMARY)
+    if SUMMARY in [case.name.casefold() for case in cases]:
+        raise InvalidInput(f"{args.cases} has a case named {SUMMARY}; give it another name.")
     mine = share(cases)
 
     def settings_of(roles: Iterable[str]) -> Settings:
@@ -70,38 +106,40 @@ def segment_cohort(args: argparse.Namespace) -> None:
     settings_of({role for case in cases for role in case.images})  # refuses what suits no case
     with show_progress() as show:
 
-        def run(case: CaseFiles, target: Path) -> None:
-            place = mine.index(case)
-
+        def run(case: CaseFiles, place: int) -> Outcome:
             def progress(event: Progress) -> None:
                 stage = f"{case.name} ({place + 1} of {len(mine)}), {event.stage}"
                 show(event.within(place, len(mine), stage=stage))
 
+            target, settings = folder / case.name, settings_of(case.images)
+            damaged = None
+            if not args.force:
+                identity = identify(settings, network and network.named(args.refine))
+                damaged = find_damage(target, identity, case.digests(), wanted(case))
+                if damaged == []:
+                    return Outcome(case.name, "skipped")
+                keep_copies(target, damaged or ())
             segment_files(
                 case,
-                settings_of(case.images),
+                settings,
                 target,
                 wanted(case),
                 network=network,
                 refine=args.refine,
                 resample=args.resample,
-                force=True,
+                force=args.force or damaged is not None,
                 progress=progress,
             )
+            return Outcome(case.name, "segmented", ", ".join(damaged or ()))
 
-        def is_done(case: CaseFiles, target: Path) -> bool:
-            name = network and network.named(args.refine)
-            settings = settings_of(case.images)
-            return not args.force and holds_result(target, settings, name, wanted(case))
-
-        outcomes = go_over(mine, folder, run, is_done)
+        outcomes = go_over(mine, run)
 
     with distributed.joined("cpu", PATIENCE) as first:
         outcomes = [outcome for part in distributed.gather(outcomes) for outcome in part]
     if first:
-        bad = [outcome.case for outcome in outcomes if outcome.state == "failed"]
+        bad = {outcome.case for outcome in outcomes if outcome.state == "failed"}
         done = [case.name for case in cases if case.name not in bad]
-        _conclude(outcomes, folder, write_summary(done, folder))
+        _conclude(outcomes, folder, bool(write_summary(done, folder)))
 
 
 def share(cases: Sequence[CaseFiles]) -> list[CaseFiles]:
@@ -110,24 +148,15 @@ def share(cases: Sequence[CaseFiles]) -> list[CaseFiles]:
     return list(cases[rank::processes])
 
 
-def go_over(
-    cases: Iterable[CaseFiles],
-    folder: Path,
-    run: Callable[[CaseFiles, Path], None],
-    is_done: Callable[[CaseFiles, Path], bool],
-) -> list[Outcome]:
-    """Run every case that is not done yet, and go on after one that fails.
+def go_over(cases: Iterable[CaseFiles], run: Callable[[CaseFiles, int], Outcome]) -> list[Outcome]:
+    """Run every case, and go on after one that fails.
 
     Parameters
     ----------
     cases : iterable of CaseFiles
         In the order in which they are run.
-    folder : Path
-        Where each case gets a folder of its name.
     run : callable
-        Segments a case into its folder.
-    is_done : callable
-        Whether a case's folder holds its result already; may raise `InvalidInput`.
+        Segments a case, given with its place among the cases, and says what became of it.
 
     Raises
     ------
@@ -135,13 +164,9 @@ def go_over(
         If the user stopped it; the results of the cases before stay.
     """
     outcomes = []
-    for case in cases:
-        target = folder / case.name
+    for place, case in enumerate(cases):
         try:
-            if is_done(case, target):
-                outcomes.append(Outcome(case.name, "skipped"))
-                continue
-            run(case, target)
+            outcomes.append(run(case, place))
         except (Cancelled, KeyboardInterrupt) as error:
             raise Cancelled(
                 f"{case.name} was not finished; the cases before it are kept, and the same "
@@ -151,61 +176,71 @@ def go_over(
             logger.info("%s failed", case.name, exc_info=True)
             kind = "" if isinstance(error, DeepGMMError) else f"unexpected {type(error).__name__}: "
             outcomes.append(Outcome(case.name, "failed", kind + " ".join(str(error).split())))
-        else:
-            outcomes.append(Outcome(case.name, "segmented"))
     return outcomes
 
 
-def holds_result(folder: Path, settings: Settings, network: Optional[str], wanted: Wanted) -> bool:
-    """Return whether a folder holds a whole result of these settings and this trained network.
+def find_damage(
+    folder: Path, identity: str, inputs: Mapping[str, Optional[str]], wanted: Wanted
+) -> Optional[list[str]]:
+    """Return which files of a case's result are missing or not as they were written.
 
     Parameters
     ----------
     folder : Path
         It need not exist.
-    settings : Settings
-        Its device does not matter.
-    network : str, optional
-        What `TrainedNetwork.named` returned.
+    identity : str
+        Of the settings and the trained network, if any, that are asked for.
+    inputs : mapping of str to str
+        Digests of the case's files; None where there is none, which is no other one.
     wanted : Wanted
         The files that must be there.
+
+    Returns
+    -------
+    list of str, optional
+        Names of files; empty for a whole result, None where there is no result.
 
     Raises
     ------
     InvalidInput
-        If it holds a result of other settings or of another network.
+        If it holds a result of other settings, of another network or of other images.
     """
-    if not all(list(folder.glob(pattern)) for pattern in wanted.patterns):
-        return False
-    try:
-        stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
-        return False  # cut short: not done
-    earlier = identify(Settings.from_dict(stored["settings"]), stored.get("network"))
-    if earlier != identify(settings, network):
+    if not (folder / RECORD).is_file():
+        return None
+    present = {path.name for pattern in OUTPUTS for path in folder.glob(pattern)}
+    record = read_record(folder)
+    if record is None:
+        return sorted(present)
+    earlier = identify(Settings.from_dict(record["settings"]), record["network"])
+    if earlier != identity:
         raise InvalidInput(
             f"{folder} holds a result of other settings, or of another network; name another "
             "folder, or add --force."
         )
-    return True
+    for name, digest in inputs.items():
+        if digest is not None and record["inputs"].get(name, digest) != digest:
+            raise InvalidInput(
+                f"{folder} holds a result of another {name}; name another folder, or add --force."
+            )
+    outputs = record["outputs"]
+    missing = [name for name in wanted.patterns if not fnmatch.filter([*outputs, RECORD], name)]
+    damaged = find_changed(folder, outputs)
+    return [*missing, *damaged, *sorted(present - {*outputs, RECORD})] if missing or damaged else []
 
 
-def write_summary(names: Iterable[str], folder: Path) -> bool:
+def write_summary(names: Iterable[str], folder: Path) -> list[str]:
     """Write the measures of those of the cases that are done as one table, one row per case.
 
     Processes that know nothing of each other each write it: the last has all cases. Returns
-    whether there was any.
+    the cases in it.
     """
-    records = []
-    for name in names:
-        path = folder / name / "result.json"
-        if path.is_file():
-            record = json.loads(path.read_text(encoding="utf-8"))["measures"]
-            records.append({**record, "case": name})
-    if records:
-        with whole_folder(folder, (SUMMARY,), force=True) as new:
-            (new / SUMMARY).write_text(cohort_csv(records), encoding="utf-8")
-    return bool(records)
+    with locked(folder / SUMMARY, SUMMARY_PATIENCE):
+        check_summary(folder / SUMMARY)
+        records = {name: read_record(folder / name) for name in names}
+        rows = [{**record["measures"], "case": name} for name, record in records.items() if record]
+        if rows:
+            write_bytes(folder / SUMMARY, cohort_csv(rows).encode())
+    return [row["case"] for row in rows]
 
 
 def _conclude(outcomes: Sequence[Outcome], folder: Path, summarised: bool) -> None:
@@ -217,6 +252,12 @@ def _conclude(outcomes: Sequence[Outcome], folder: Path, summarised: bool) -> No
     )
     if summarised:
         say(f"Results in {folder}, the measures of all in {folder / SUMMARY}.")
+    for outcome in outcomes:
+        if outcome.state == "segmented" and outcome.reason:
+            say(
+                f"{outcome.case} was done again, for these files were missing, damaged or changed: "
+                f"{outcome.reason}. What was there is kept as FILE.changed-1."
+            )
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed:
         width = max(len(outcome.case) for outcome in failed)

@@ -169,9 +169,8 @@ def run(args: argparse.Namespace) -> None:
         segment_cohort(args)
         return
     from ..io.cohort import CaseFiles
-    from ..io.folders import check_folder
     from ..io.sequences import file_roles
-    from ..report.result_folder import OUTPUTS, Wanted
+    from ..report.result_folder import Wanted
     from .text_tables import size_table
 
     network = resolve_network(args)
@@ -179,7 +178,6 @@ def run(args: argparse.Namespace) -> None:
     roles = args.roles or file_roles(args.images, tuple(named))
     preset = roles if args.preset else None
     settings = resolve_settings(args, network and network.settings, preset)
-    check_folder(args.out, OUTPUTS, args.force)
     if not len(set(roles)) == len(roles) == len(args.images):
         raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
     images = dict(zip(roles, map(Path, args.images)))
@@ -226,7 +224,7 @@ def segment_files(
     settings : Settings
         How it is segmented.
     folder : path
-        Where the result goes; see `write_result`, also for `wanted` and `force`.
+        Where the result goes; see `whole_folder`, also for `wanted` and `force`.
     network, refine
         See `segment`.
     resample : bool
@@ -249,49 +247,51 @@ def segment_files(
     import SimpleITK as sitk
 
     from ..io.cohort import read_named_labels
+    from ..io.folders import whole_folder
     from ..io.images import read_images, read_roi
     from ..io.sequences import describe, phase_sensitive
-    from ..report.result_folder import write_result
+    from ..report.result_folder import OUTPUTS, fill_folder
     from ..segmentation import segment
 
     # What of ITK's warnings matters is an error of ours, in words that say what to do.
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    images, reference = read_images(list(case.images.values()), resample)
-    roles = tuple(case.images)
-    if at is None:
-        roi = read_roi(case.roi, reference, case.segment, resample)
-    else:
-        roi, insertion = trace_at(images, reference, roles, at, settings.device)
-        wanted = replace(wanted, rv_insertion=wanted.rv_insertion or insertion)
-    strokes = None
-    if seeds is not None:
-        strokes, _ = read_named_labels(Path(seeds), reference, settings.tissues, resample)
-    remote_mask = None if remote is None else read_roi(remote, reference, None, resample)
-    result = segment(
-        images,
-        roi,
-        settings,
-        network=network,
-        refine=refine,
-        spacing=reference.GetSpacing()[::-1],
-        roles=roles,
-        progress=progress,
-        seeds=strokes,
-    )
-    write_result(
-        result,
-        images,
-        reference,
-        folder,
-        wanted,
-        remote=remote_mask,
-        phase_sensitive=any(
-            phase_sensitive(describe(path))
-            for role, path in case.images.items()
-            if role in (LGE, DARK_BLOOD_LGE)
-        ),
-        force=force,
-    )
+    with whole_folder(folder, OUTPUTS, force) as new:
+        images, reference = read_images(list(case.images.values()), resample)
+        roles = tuple(case.images)
+        if at is None:
+            roi = read_roi(case.roi, reference, case.segment, resample)
+        else:
+            roi, insertion = trace_at(images, reference, roles, at, settings.device)
+            wanted = replace(wanted, rv_insertion=wanted.rv_insertion or insertion)
+        strokes = None
+        if seeds is not None:
+            strokes, _ = read_named_labels(Path(seeds), reference, settings.tissues, resample)
+        remote_mask = None if remote is None else read_roi(remote, reference, None, resample)
+        result = segment(
+            images,
+            roi,
+            settings,
+            network=network,
+            refine=refine,
+            spacing=reference.GetSpacing()[::-1],
+            roles=roles,
+            progress=progress,
+            seeds=strokes,
+        )
+        fill_folder(
+            result,
+            images,
+            reference,
+            new,
+            wanted,
+            remote=remote_mask,
+            phase_sensitive=any(
+                phase_sensitive(describe(path))
+                for role, path in case.images.items()
+                if role in (LGE, DARK_BLOOD_LGE)
+            ),
+            inputs=case.digests(),
+        )
     return result
 
 

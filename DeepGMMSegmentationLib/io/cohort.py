@@ -16,6 +16,7 @@ from ..case import Case
 from ..errors import InvalidInput
 from ..tissues import usual_name
 from .images import read_images, read_labels, read_roi, read_segments
+from .sealed import digest
 from .sequences import stem
 from .writing import PathLike
 
@@ -46,6 +47,12 @@ class CaseFiles:
     roi: Optional[Path]
     truth: Optional[Path] = None
     segment: Optional[str] = None
+
+    def digests(self) -> dict[str, Optional[str]]:
+        """Return what tells the contents of the files from any others', but for the truth's."""
+        files = {**self.images, "roi": self.roi}
+        sums = {name: path and digest(path) for name, path in files.items()}
+        return {**sums, "segment": self.segment}
 
 
 def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:

@@ -36,8 +36,15 @@ def hidden(target: Path, ending: str = "") -> Path:
 
 
 @contextmanager
-def locked(target: Path) -> Iterator[None]:
+def locked(target: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Keep other runs from writing `target` while the block runs.
+
+    Parameters
+    ----------
+    target : Path
+        A file or folder; it need not exist.
+    patience : float
+        Seconds to wait for another run.
 
     Raises
     ------
@@ -47,7 +54,7 @@ def locked(target: Path) -> Iterator[None]:
     file = hidden(target, ".lock")
     lock = FileLock(file)
     try:
-        lock.acquire(timeout=PATIENCE)
+        lock.acquire(timeout=patience)
     except Timeout as error:
         raise InvalidInput(
             f"Another run is writing {target}; wait until it has ended, or name another place."

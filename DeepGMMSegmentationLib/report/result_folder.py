@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import platform
 import re
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Optional
+from pathlib import Path
+from typing import Any, Optional
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,6 +17,7 @@ from ..cardiac.measures import measure
 from ..errors import InvalidInput
 from ..io.folders import whole_folder
 from ..io.images import write_image
+from ..io.sealed import write_record
 from ..io.writing import PathLike
 from ..result import Result, to_json_values
 from ..tissues import tissue
@@ -23,6 +25,8 @@ from .html import render_report
 from .tables import case_csv
 
 PACKAGES = ("deepgmmsegmentation", "torch", "numpy", "scipy", "scikit-learn", "SimpleITK")
+
+MOST_NAME = 100  # characters of a tissue's name in a file's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +75,7 @@ def write_result(
     *,
     remote: Optional[np.ndarray] = None,
     phase_sensitive: bool = False,
+    inputs: Optional[Mapping[str, Any]] = None,
     force: bool = False,
 ) -> None:
     """Write a result into a folder, whole or not at all.
@@ -93,6 +98,8 @@ def write_result(
         Remote myocardium, for the n-SD thresholds; by default what `proposed_remote` proposes.
     phase_sensitive : bool
         Whether the LGE image is known to be phase-sensitive, of which FWHM cannot be had.
+    inputs : mapping, optional
+        Digests of the files that it was made from, for ``result.json``.
     force : bool
         Whether an earlier result there may be replaced.
 
@@ -107,38 +114,74 @@ def write_result(
             f"The labels have shape {result.labels.shape} but the reference image "
             f"{reference.GetSize()[::-1]}; give the image whose grid the labels are on."
         )
-    from .figures import draw_figure
-
     with whole_folder(folder, OUTPUTS, force) as new:
-        labels = _on(result.labels, reference)
-        write_image(labels, new / "labels.nii.gz")
-        write_image(segmentation(labels, result.tissues), new / "segmentation.seg.nrrd")
-        if wanted.probabilities:
-            for name, values in zip(result.tissues, result.probabilities):
-                path = new / f"probability_{re.sub(r'[^A-Za-z0-9-]+', '_', name)}.nii.gz"
-                write_image(_on(values, reference), path)
-        measures = measure(
+        fill_folder(
             result,
             images,
-            case=wanted.name,
-            reference=reference,
-            rv_insertion=wanted.rv_insertion,
+            reference,
+            new,
+            wanted,
             remote=remote,
             phase_sensitive=phase_sensitive,
+            inputs=inputs,
         )
-        measured = measures.to_dict()
-        values = {
-            **result.to_record(),
-            "versions": versions(),
-            "measures": to_json_values(measured),
-        }
-        text = json.dumps(values, indent=2, allow_nan=False)
-        (new / "result.json").write_text(text + "\n", encoding="utf-8")
-        draw_figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
-        if wanted.report:
-            page = render_report(measures, result, images, reference.GetDirection())
-            (new / "report.html").write_text(page, encoding="utf-8")
-            (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")
+
+
+def fill_folder(
+    result: Result,
+    images: np.ndarray,
+    reference: sitk.Image,
+    new: Path,
+    wanted: Wanted,
+    *,
+    remote: Optional[np.ndarray] = None,
+    phase_sensitive: bool = False,
+    inputs: Optional[Mapping[str, Any]] = None,
+) -> None:
+    """Write the files of a result into an empty folder; parameters as in `write_result`."""
+    from .figures import draw_figure
+
+    labels = _on(result.labels, reference)
+    write_image(labels, new / "labels.nii.gz")
+    write_image(segmentation(labels, result.tissues), new / "segmentation.seg.nrrd")
+    if wanted.probabilities:
+        for name, values in zip(file_names(result.tissues), result.probabilities):
+            write_image(_on(values, reference), new / f"probability_{name}.nii.gz")
+    measures = measure(
+        result,
+        images,
+        case=wanted.name,
+        reference=reference,
+        rv_insertion=wanted.rv_insertion,
+        remote=remote,
+        phase_sensitive=phase_sensitive,
+    )
+    measured = measures.to_dict()
+    draw_figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
+    if wanted.report:
+        page = render_report(measures, result, images, reference.GetDirection())
+        (new / "report.html").write_text(page, encoding="utf-8")
+        (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")
+    record = {
+        **result.to_record(),
+        "versions": versions(),
+        "measures": to_json_values(measured),
+        "inputs": inputs or {},
+    }
+    write_record(new, record)
+
+
+def file_names(tissues: Sequence[str]) -> list[str]:
+    """Return names for the files of tissues, which differ wherever the tissues do."""
+    names: list[str] = []
+    for given in tissues:
+        plain = name = re.sub("[^A-Za-z0-9-]+", "_", given)[:MOST_NAME]
+        number = 1
+        while name.casefold() in map(str.casefold, names):
+            number += 1
+            name = f"{plain}_{number}"
+        names.append(name)
+    return names
 
 
 def segmentation(labels: sitk.Image, tissues: tuple[str, ...]) -> sitk.Image:

@@ -270,10 +270,10 @@ def test_results_of_other_settings_are_not_mixed_in(cohort, tmp_path, capsys):
 def test_maps_that_are_wanted_later_are_written(cohort, tmp_path, capsys):
     out = tmp_path / "out"
     go(cohort, out)
-    (out / "c" / "probability_Class_1.nii.gz").touch()
+    (out / "c" / "probability_Class_1.nii.gz").touch()  # empty: not what is wanted
     capsys.readouterr()
     assert go(cohort, out, "--probabilities") == 1
-    assert "2 segmented, 1 skipped" in capsys.readouterr().out
+    assert "3 segmented, 0 skipped" in capsys.readouterr().out
     assert len(list((out / "a").glob("probability_*.nii.gz"))) == 3
 
 
