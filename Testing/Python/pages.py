@@ -1,0 +1,24 @@
+"""The blocks of code in the repository's pages."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "DeepGMMSegmentationLib" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+
+
+def blocks(language):
+    """Return the fenced blocks of a language, each named by its page and place there."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for i, code in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)):
+            found.append(pytest.param(code, id=f"{page.relative_to(ROOT)}-{i}"))
+    return found
