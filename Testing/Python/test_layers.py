@@ -12,7 +12,7 @@ LIBRARY = ROOT / "DeepGMMSegmentationLib"
 MODULE = ROOT / "DeepGMMSegmentation" / "DeepGMMSlicer"
 
 # From above to below: a part imports from the rows under its own, never from beside or above it.
-VOCABULARY = ["case", "result", "settings", "priors", "tissues", "errors"]
+VOCABULARY = ["case", "result", "settings", "priors", "fields", "tissues", "errors", "version"]
 LIBRARY_LAYERS = [
     ["__main__"],
     ["cli"],
@@ -23,9 +23,15 @@ LIBRARY_LAYERS = [
     ["anatomy"],
     ["mixture", "cardiac", "io"],
     *([part] for part in VOCABULARY),
-    ["__version__"],
 ]
-MODULE_LAYERS = [["selftest"], ["selftest_result"], ["panel"], ["logic"], ["parameters"], ["scene"]]
+MODULE_LAYERS = [
+    ["selftest"],
+    ["selftest_result", "selftest_safety"],
+    ["panel"],
+    ["logic"],
+    ["parameters"],
+    ["scene"],
+]
 
 SLICER = {"slicer", "qt", "ctk", "vtk", "DeepGMMSlicer", "DeepGMMSegmentation"}
 
