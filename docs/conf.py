@@ -4,10 +4,13 @@ The root is the source, so that README, CONTRIBUTING and CHANGELOG are pages whe
 link that works in a browser of the repository works in the pages too.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+HERE = Path(__file__).resolve().parent
+shutil.rmtree(HERE / "api", ignore_errors=True)  # which may have pages of modules that are gone
+sys.path.insert(0, str(HERE.parent))
 
 from DeepGMMSegmentationLib import __version__
 

@@ -61,7 +61,7 @@ def segment_cohort(args: argparse.Namespace) -> None:
 
     def settings_of(roles: Iterable[str]) -> Settings:
         infarct = roles if args.infarct else None
-        settings = resolve_settings(args, network and network.settings, infarct)
+        settings = resolve_settings(args, network.settings if network else None, infarct)
         return dataclasses.replace(settings, device=distributed.own_device(settings.device))
 
     def wanted(case: CaseFiles) -> Wanted:
@@ -90,7 +90,7 @@ def segment_cohort(args: argparse.Namespace) -> None:
             )
 
         def is_done(case: CaseFiles, target: Path) -> bool:
-            name = network and network.named(args.refine)
+            name = network.named(args.refine) if network else None
             settings = settings_of(case.images)
             return not args.force and holds_result(target, settings, name, wanted(case))
 

@@ -155,7 +155,7 @@ def run(args: argparse.Namespace) -> None:
     network = resolve_network(args)
     roles = args.roles or file_roles(args.images)
     infarct = roles if args.infarct else None
-    settings = resolve_settings(args, network and network.settings, infarct)
+    settings = resolve_settings(args, network.settings if network else None, infarct)
     check_folder(args.out, OUTPUTS, args.force)
     if not len(set(roles)) == len(roles) == len(args.images):
         raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
@@ -235,6 +235,7 @@ def segment_files(
     images, reference = read_images(list(case.images.values()), resample)
     roles = tuple(case.images)
     if at is None:
+        assert case.roi is not None  # there is one of the two
         roi = read_roi(case.roi, reference, case.segment, resample)
     else:
         roi, insertion = trace_at(images, reference, roles, at, settings.device)

@@ -96,7 +96,7 @@ def _e_step(
     degrees = settings.degrees_of_freedom
     coefficients = model.distance_coefficients(mixture, covariance).to(dtype)
     peaks = model.log_peaks(mixture.covariances, degrees).to(dtype)
-    weighted, counts, log_likelihood = 0.0, 0.0, 0.0
+    weighted = counts = log_likelihood = peaks.new_zeros((), dtype=torch.float64)
     for begin in range(0, observations.mask.shape[1], BLOCK):
         block = slice(begin, begin + BLOCK)
         mask = observations.mask[:, block]
@@ -105,13 +105,13 @@ def _e_step(
         densities = model.log_densities(distances, peaks, sequences, degrees)
         block_log_p = log_p if log_p.shape[-1] == 1 else log_p[..., block]
         w, log_evidence = model.expectation(densities + block_log_p.to(dtype))
-        log_likelihood += (log_evidence * mask).sum(-1, dtype=torch.float64)
+        log_likelihood = log_likelihood + (log_evidence * mask).sum(-1, dtype=torch.float64)
         if responsibilities is not None:
             responsibilities[..., block] = w
         if degrees is not None:
-            counts += (w @ voxels[:, 0, :, None]).squeeze(-1).double()
+            counts = counts + (w @ voxels[:, 0, :, None]).squeeze(-1).double()
             w = w * model.tail_weights(distances, sequences, degrees)
-        weighted += model.moments(w, voxels).double()
+        weighted = weighted + model.moments(w, voxels).double()
     if degrees is None:
         counts = weighted[..., 0]
     return weighted, counts, -log_likelihood / observations.mask.sum(-1)

@@ -14,11 +14,12 @@ PAGES = [
 ]
 
 
-def blocks(language):
-    """Return the fenced blocks of a language, each named by its page and place there."""
-    found = []
+def blocks(language, *, slicer=False):
+    """Return the fenced blocks of a language, in Slicer or not, named by page and place there."""
+    parameters = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for i, code in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)):
-            found.append(pytest.param(code, id=f"{page.relative_to(ROOT)}-{i}"))
-    return found
+            if ("slicer." in code) == slicer:
+                parameters.append(pytest.param(code, id=f"{page.relative_to(ROOT)}-{i}"))
+    return parameters

@@ -54,7 +54,7 @@ def cohort(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("block", [each for each in blocks("python") if "slicer." not in each.values[0]])
+@pytest.mark.parametrize("block", blocks("python"))
 def test_python(block, one_thread):
     drawn = heart()
     exec(block, {"images": drawn.images[:, 4:6], "roi": drawn.roi[4:6]})

@@ -6,7 +6,7 @@ from DeepGMMSlicer.scene import sampledata
 from pages import blocks
 
 
-@pytest.mark.parametrize("block", [each for each in blocks("python") if "slicer." in each.values[0]])
+@pytest.mark.parametrize("block", blocks("python", slicer=True))
 def test_console(block, tmp_path, monkeypatch):
     slicer.mrmlScene.Clear()
     sampledata.loadSample()
