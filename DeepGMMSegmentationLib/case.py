@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,14 +95,14 @@ def check_spacing(spacing: Optional[Sequence[float]], axes: int) -> tuple[float,
     if spacing is None:
         return (1.0,) * axes
     try:
-        spacing = tuple(float(step) for step in spacing)
+        steps: tuple[Any, ...] = tuple(float(step) for step in spacing)
     except (TypeError, ValueError):
-        spacing = (spacing,)
-    if len(spacing) != axes or not all(
-        isinstance(step, float) and 0 < step < np.inf for step in spacing
+        steps = (spacing,)
+    if len(steps) != axes or not all(
+        isinstance(step, float) and 0 < step < np.inf for step in steps
     ):
-        raise InvalidInput(f"spacing is {spacing}; give {axes} positive numbers of millimetres.")
-    return spacing
+        raise InvalidInput(f"spacing is {steps}; give {axes} positive numbers of millimetres.")
+    return steps
 
 
 def check_roles(roles: Optional[Sequence[str]], count: int) -> tuple[str, ...]:

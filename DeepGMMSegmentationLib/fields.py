@@ -67,7 +67,8 @@ def check_fields(record: Any) -> None:
             continue
         whole = isinstance(least, int)
         wanted = numbers.Integral if whole else numbers.Real
-        if isinstance(value, bool) or not isinstance(value, wanted) or not least <= value <= most:
+        right_kind = isinstance(value, wanted) and not isinstance(value, bool)
+        if not right_kind or not least <= value <= most:
             kind = "a whole number" if whole else "a number"
             raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
         object.__setattr__(record, name, int(value) if whole else float(value))
@@ -76,7 +77,7 @@ def check_fields(record: Any) -> None:
 def documented(record: type[Record]) -> type[Record]:
     """Add the fields of a dataclass to its docstring; a decorator."""
     lines = ["", "", "    Attributes", "    ----------"]
-    for field in dataclasses.fields(record):
+    for field in dataclasses.fields(record):  # type: ignore[arg-type]  # a dataclass
         kind = str(field.type)
         if "choices" in field.metadata:
             kind = "{" + ", ".join(f'"{option}"' for option in field.metadata["choices"]) + "}"

@@ -49,7 +49,7 @@ class Prior:
     depth: Optional[tuple[tuple[float, ...], ...]] = None
 
     def __post_init__(self) -> None:
-        names = self.tissues
+        names: Any = self.tissues  # as a file may have it
         if (
             isinstance(names, str)
             or len(set(names)) != len(names)

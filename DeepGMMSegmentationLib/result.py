@@ -219,7 +219,7 @@ class Result:
 
 def to_json_values(value: Any) -> Any:
     """Turn records, arrays, tuples and NumPy numbers into what JSON has; None for NaN."""
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return to_json_values(asdict(value))
     if isinstance(value, Mapping):
         return {key: to_json_values(item) for key, item in value.items()}

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -304,7 +304,7 @@ class Settings:
 
     @classmethod
     def infarct(
-        cls, roles: Sequence[str], *, no_reflow: bool = False, **overrides: Any
+        cls, roles: Collection[str], *, no_reflow: bool = False, **overrides: Any
     ) -> Settings:
         """Return what a clinician gets by default for a heart with an infarct: named tissues.
 
@@ -331,17 +331,15 @@ class Settings:
         """
         if isinstance(roles, str):
             raise InvalidInput(f"The sequences are the text {roles!r}; give a list of names.")
-        prior = overrides.get("prior")
-        shipped = not isinstance(prior, Prior)
-        if shipped:
-            prior = Prior.infarct(no_reflow=no_reflow)
+        given = overrides.get("prior")
+        prior = given if isinstance(given, Prior) else Prior.infarct(no_reflow=no_reflow)
         known = set(roles) & set(prior.means)
         if not known:
             raise InvalidInput(
                 f"The sequences are {', '.join(roles)}; the infarct preset needs at least one of "
                 f"{', '.join(prior.means)}."
             )
-        if shipped:
+        if prior is not given:
             prior = _distinguishable(prior, known)
         values: dict[str, Any] = {
             "method": "SVGMM",

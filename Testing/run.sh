@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install all that the tests need into .venv, then run them: bash Testing/run.sh [pytest options]
+# Install all that is needed into .venv; check style and types, build the pages, run the tests:
+#   bash Testing/run.sh [pytest options]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,5 +23,7 @@ fi
 .venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
+.venv/bin/mypy
+.venv/bin/sphinx-build -W -q -c docs . build/docs
 # One thread a process: the tests run beside each other.
 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n "$(nproc)" "$@"

@@ -83,7 +83,7 @@ def features(
     inside = probabilities.any(axis=0)
     sought = probabilities[list(tissues)].sum(axis=0)
     wall = probabilities[HEALTHY:].sum(axis=0)
-    slices = inside.any(axis=(1, 2))
+    slices = np.any(inside, axis=(1, 2))
     per_slice = sought.sum(axis=(1, 2))[slices] / np.maximum(wall.sum(axis=(1, 2))[slices], 1)
     radius = np.sqrt(inside.sum(axis=(1, 2)).max() * spacing[1] * spacing[2] / np.pi)
     sigma = [BLUR * radius / side for side in spacing[1:]]

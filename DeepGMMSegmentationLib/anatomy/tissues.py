@@ -84,7 +84,9 @@ def tissue_probabilities(
         np.flatnonzero(roi.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)
     )
     margin = 8 + (rows[-1] - rows[0] + columns[-1] - columns[0]) // 8
-    box = tuple(slice(max(line[0] - margin, 0), line[-1] + margin + 1) for line in (rows, columns))
+    box: tuple[Any, ...] = tuple(
+        slice(max(line[0] - margin, 0), line[-1] + margin + 1) for line in (rows, columns)
+    )
     mask = roi[(slices, *box)]
     grid = np.zeros((len(slices), len(ROLES), *mask.shape[1:]), np.float32)
     present = np.zeros((len(slices), len(ROLES)), bool)

@@ -148,6 +148,7 @@ def measure_segments(
     z, y, x = np.nonzero(wall)
     offset = np.stack([y, x], axis=1) * np.asarray(spacing[1:]) - outline.centers[z]
     angles = np.arctan2(offset[:, 0], offset[:, 1])
+    names: tuple[str, ...] = NAMES
     if insertion is None:
         notes.append(
             "No RV-insertion point was given, so only the thirds of the ventricle are told apart; "
@@ -159,7 +160,6 @@ def measure_segments(
         sense = (-1 if apex_first else 1) * (-1 if mirrored else 1)
         of_voxel = _numbers(rings[z], sense * (angles - start))
         of_chord = _numbers(rings[lines.slices], sense * (lines.angles - start))
-        names = NAMES
     voxels = np.bincount(of_voxel, minlength=len(names))
     infarct = _percent(labels, tissues, INFARCT, of_voxel, voxels, wall)
     edema = _percent(labels, tissues, ("edema",), of_voxel, voxels, wall)
@@ -223,7 +223,7 @@ def _orientation(outline: Ventricle, spacing: Sequence[float]) -> tuple[bool, li
 def _rings(outline: Ventricle, apex_first: bool) -> np.ndarray:
     """Return per slice 0 basal, 1 mid, 2 apical, 3 apex (beyond the cavity)."""
     from_base = np.flatnonzero(outline.inside.any(axis=(1, 2)))[:: -1 if apex_first else 1]
-    hollow = np.flatnonzero(outline.cavity.any(axis=(1, 2))[from_base])
+    hollow = np.flatnonzero(np.any(outline.cavity, axis=(1, 2))[from_base])
     count = hollow[-1] + 1 if hollow.size else 0
     rings = np.full(len(outline.inside), 3)
     rings[from_base[:count]] = (np.arange(count) + 0.5) * 3 // max(count, 1)

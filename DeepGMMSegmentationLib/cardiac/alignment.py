@@ -39,8 +39,10 @@ def estimate_shift(
         shows what ``fixed[y, x]`` shows.
     """
     near = np.zeros(roi.shape, bool)
-    for z in np.flatnonzero(roi.any(axis=(1, 2))):
-        near[z] = ndimage.distance_transform_edt(~roi[z], sampling=spacing[1:]) <= SURROUNDINGS
+    for index in np.flatnonzero(roi.any(axis=(1, 2))):
+        near[index] = (
+            ndimage.distance_transform_edt(~roi[index], sampling=spacing[1:]) <= SURROUNDINGS
+        )
     near[:, :REACH] = near[:, -REACH:] = near[:, :, :REACH] = near[:, :, -REACH:] = False
     if not near.any():
         return 0, 0

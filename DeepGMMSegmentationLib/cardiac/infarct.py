@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def _union(name: str, parts: Sequence[TissueSize], tissues: Sequence[str]) -> Ti
     """Return the size of several wall tissues together; labels never overlap."""
     chosen = [part for part in parts if part.tissue in tissues]
 
-    def total(field: str) -> Optional[float]:
+    def total(field: str) -> Any:
         values = [getattr(part, field) for part in chosen]
         return None if None in values else sum(values)
 

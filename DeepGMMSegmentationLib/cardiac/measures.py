@@ -165,9 +165,9 @@ def measure(
     if remote is None and images is not None:
         remote = proposed_remote(result, images)
     sized, missing = _yardsticks(result, images, remote, phase_sensitive)
-    agreement = result.agreement
-    if agreement is not None:
-        agreement = tuple(float(dice) if np.isfinite(dice) else None for dice in agreement)
+    agreement: Optional[tuple[Optional[float], ...]] = None
+    if result.agreement is not None:
+        agreement = tuple(float(dice) if np.isfinite(dice) else None for dice in result.agreement)
     return Measures(
         case=case,
         method=result.settings.method,

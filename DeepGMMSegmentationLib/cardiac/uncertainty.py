@@ -80,12 +80,10 @@ def estimate_volume(tissue: str, probability: np.ndarray, spacing: Sequence[floa
     if probability.ndim != 3 or len(spacing) != 3:
         raise InvalidInput("Volumes need a three-dimensional probability map with its spacing.")
     tail = (1 - COVERAGE) / 2
-    return Volume(
-        tissue,
-        volume_ml(probability.sum(dtype=float), spacing),
-        volume_ml(np.count_nonzero(probability > 1 - tail), spacing),
-        volume_ml(np.count_nonzero(probability > tail), spacing),
-    )
+    certain, possible = (np.count_nonzero(probability > p) for p in (1 - tail, tail))
+    voxels = (probability.sum(dtype=float), float(certain), float(possible))
+    # Three axes, so there is a volume.
+    return Volume(tissue, *(volume_ml(count, spacing) for count in voxels))  # type: ignore[arg-type]
 
 
 def draw_entropy(probabilities: np.ndarray, spacing: Sequence[float]) -> Figure:
@@ -101,7 +99,7 @@ def draw_entropy(probabilities: np.ndarray, spacing: Sequence[float]) -> Figure:
     from matplotlib.figure import Figure
 
     inside = probabilities.any(axis=0)
-    z, y, x = (np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
+    z, y, x = (np.flatnonzero(np.any(inside, axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
     crop = np.s_[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
     values = np.where(inside, entropy(probabilities), np.nan)
     columns = min(5, len(z))

@@ -97,7 +97,7 @@ def segment_cohort(args: argparse.Namespace) -> None:
 
     def settings_of(roles: Iterable[str]) -> Settings:
         infarct = roles if args.preset else None
-        settings = resolve_settings(args, network and network.settings, infarct)
+        settings = resolve_settings(args, network.settings if network else None, infarct)
         return dataclasses.replace(settings, device=distributed.own_device(settings.device))
 
     def wanted(case: CaseFiles) -> Wanted:

@@ -53,11 +53,11 @@ def train_on_drawings(args: argparse.Namespace) -> None:
     out = resolve_output(args)
     ranges = Ranges.load(args.drawing)
     device = distributed.own_device(getattr(args, "device", "auto"))
-    stages = STAGES if args.drawn == "tissues" else (DrawnTraining(),)
+    usual = STAGES if args.drawn == "tissues" else (DrawnTraining(),)
     seed = getattr(args, "seed", 0)
     stages = tuple(
         dataclasses.replace(stage, steps=args.steps or stage.steps, seed=stage.seed + seed)
-        for stage in stages
+        for stage in usual
     )
     with distributed.joined(device) as first, show_progress() as show:
 

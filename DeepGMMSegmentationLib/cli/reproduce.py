@@ -126,7 +126,7 @@ def _text(
     _, test = split(slices)
     patients = len({item.patient for item in slices})
     tested = ", ".join(sorted({item.patient for item in test}))
-    rows, columns = slices[0].case.truth.shape[1:]
+    rows, columns = slices[0].case.roi.shape[1:]
     data = "SYNTHETIC hearts, no patients; the paper's figures are of MyoPS 2020"
     return "\n".join(
         [

@@ -177,7 +177,7 @@ def run(args: argparse.Namespace) -> None:
     named = Prior.infarct().means if args.preset and not hasattr(args, "prior") else ()
     roles = args.roles or file_roles(args.images, tuple(named))
     preset = roles if args.preset else None
-    settings = resolve_settings(args, network and network.settings, preset)
+    settings = resolve_settings(args, network.settings if network else None, preset)
     if not len(set(roles)) == len(roles) == len(args.images):
         raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
     images = dict(zip(roles, map(Path, args.images)))
@@ -259,6 +259,7 @@ def segment_files(
         images, reference = read_images(list(case.images.values()), resample)
         roles = tuple(case.images)
         if at is None:
+            assert case.roi is not None  # there is one of the two
             roi = read_roi(case.roi, reference, case.segment, resample)
         else:
             roi, insertion = trace_at(images, reference, roles, at, settings.device)

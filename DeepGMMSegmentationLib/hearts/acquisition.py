@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
 import torch
@@ -232,7 +233,11 @@ def _bowl(a: Tensor, size: int) -> Tensor:
 
 
 def _through_k_space(
-    image: Tensor, column: dict[str, Tensor], native: Tensor, moved: Tensor, random: object
+    image: Tensor,
+    column: dict[str, Tensor],
+    native: Tensor,
+    moved: Tensor,
+    random: Callable[..., Tensor],
 ) -> Tensor:
     """Return images of the scanner's resolution with its noise, moved by so many pixels.
 

@@ -144,9 +144,9 @@ def _wall(
     rv_angle: float,
 ) -> np.ndarray:
     """Return the wall's thickness in pixels, ``(slices, ANGLES)``."""
-    share = ranges.draw(rng, "wall")
+    basal = ranges.draw(rng, "wall")
     apical = np.clip(1 - heights / 0.35, 0, 1) ** 2
-    share = share + (ranges.draw(rng, "wall_at_apex") - share) * apical
+    share = basal + (ranges.draw(rng, "wall_at_apex") - basal) * apical
     uneven = harmonics(rng, range(1, 6), ranges.draw(rng, "wall_variation"), heights)
     wall = outer * np.clip(share[:, None] * (1 + uneven), 0.06, 0.98)
     for infarct in infarcts:

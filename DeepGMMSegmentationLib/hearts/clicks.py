@@ -72,9 +72,10 @@ def draw_clicks(
     turns = rng.uniform(0, 2 * np.pi, len(radii))
     mirrors = rng.choice([-1.0, 1.0], len(radii))
     stretch = np.exp(rng.normal(0, ranges.draw(rng, "click_stretch")))
-    arrays = (torch.from_numpy(a).float() for a in (centres, radii, turns, mirrors))
-    centres, radii, turns, mirrors = arrays
-    return Views(centres, radii, (stretch, 1 / stretch), turns, mirrors), kinds != "off"
+    centre, radius, turn, mirror = (
+        torch.from_numpy(array).float() for array in (centres, radii, turns, mirrors)
+    )
+    return Views(centre, radius, (stretch, 1 / stretch), turn, mirror), kinds != "off"
 
 
 def draw_fields(
@@ -184,5 +185,5 @@ def draw_lesson(
     truth = torch.cat([1 - truth.sum(dim=1, keepdim=True), truth], dim=1)
     # An unknown sequence may be any: the network is not told what a part of them are.
     told = np.where(rng.random(count) < ranges.values["untold"], len(ROLES), roles)
-    lit, inside = (torch.from_numpy(mask).to(device)[:, None] for mask in (lit, inside))
-    return inputs(images * lit, torch.from_numpy(told).to(device), views, inside), truth
+    shown, region = (torch.from_numpy(mask).to(device)[:, None] for mask in (lit, inside))
+    return inputs(images * shown, torch.from_numpy(told).to(device), views, region), truth

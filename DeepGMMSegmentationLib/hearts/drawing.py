@@ -182,4 +182,5 @@ def _present(rng: np.random.Generator, ranges: Ranges) -> Sequence[bool]:
     if chosen < alone + every:
         return [True] * len(ROLES)
     some = rng.random(len(ROLES)) < 0.5
-    return some if 0 < some.sum() < len(ROLES) else rng.permutation(len(ROLES)) < 2
+    chosen_few = 0 < some.sum() < len(ROLES)
+    return (some if chosen_few else rng.permutation(len(ROLES)) < 2).tolist()

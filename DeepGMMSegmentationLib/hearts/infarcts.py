@@ -107,7 +107,7 @@ def _infarct(
         size = ranges.draw(rng, "no_reflow_size")
         inner = np.clip((extent - (1 - size)) / size, 0, 1) ** 0.5
         begin = ranges.draw(rng, "no_reflow_start")
-        deep = begin + (min(transmurality, 1) - begin) * size * inner
-        core = np.full(extent.shape, begin), np.where(inner > 0, deep, -9)
+        end = begin + (min(transmurality, 1) - begin) * size * inner
+        core = np.full(extent.shape, begin), np.where(inner > 0, end, -9)
     thickness = ranges.draw(rng, "thickness_in_infarct" if acute else "thickness_in_old_infarct")
     return Infarct(extent, start, scar, edema, core, thickness, ranges.draw(rng, "ragged"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Optional, Union, overload
 
 import numpy as np
 
@@ -88,6 +88,12 @@ class Ranges:
             for share, other in self.styles
         )
         return Ranges({**self.values, **values}, styles)
+
+    @overload
+    def draw(self, rng: np.random.Generator, name: str) -> float: ...
+
+    @overload
+    def draw(self, rng: np.random.Generator, name: str, size: int) -> np.ndarray: ...
 
     def draw(
         self, rng: np.random.Generator, name: str, size: Optional[int] = None

@@ -238,7 +238,7 @@ class _Anatomy:
         across = r * np.sin(angle - self.septum)
         return np.hypot(along, across / 0.95) - size
 
-    def _extent(self, turn: np.ndarray, height: float, size: tuple[float, float]) -> np.ndarray:
+    def _extent(self, turn: np.ndarray, height: float, size: tuple[float, ...]) -> np.ndarray:
         """Return 1 in the middle of the infarct, falling smoothly to 0 at its borders."""
         turn = (turn + np.pi) % (2 * np.pi) - np.pi
         square = (turn / size[0]) ** 2 + ((height - self.infarct_height) / size[1]) ** 2

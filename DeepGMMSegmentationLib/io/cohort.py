@@ -127,6 +127,7 @@ def load_case(files: CaseFiles, tissues: Sequence[str] = (), *, resample: bool =
         If a file cannot be used, or the truth has a label that is none of the tissues.
     """
     images, reference = read_images(list(files.images.values()), resample)
+    assert files.roi is not None  # every row of a table has one
     roi = read_roi(files.roi, reference, files.segment, resample)
     truth = None
     names: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ def identify(*parts: Any) -> str:
         values, voxels = part, b""
         if isinstance(part, np.ndarray):
             values, voxels = [part.dtype.str, part.shape], part.tobytes()
-        elif dataclasses.is_dataclass(part):
+        elif dataclasses.is_dataclass(part) and not isinstance(part, type):
             values = {**dataclasses.asdict(part), "device": None}
         digest.update(json.dumps(values).encode() + b"\n" + voxels)
     return digest.hexdigest()

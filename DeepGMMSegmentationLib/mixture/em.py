@@ -127,7 +127,7 @@ def _sums(
     degrees = settings.degrees_of_freedom
     coefficients = model.distance_coefficients(mixture, covariance).to(dtype)
     peaks = model.log_peaks(mixture.covariances, degrees).to(dtype)
-    weighted, counts, log_likelihood = 0.0, 0.0, 0.0
+    weighted = counts = log_likelihood = peaks.new_zeros((), dtype=torch.float64)
     for begin in range(0, members.shape[1], BLOCK):
         block = slice(begin, begin + BLOCK)
         mask, values = members[:, block], intensities[..., block]
@@ -138,15 +138,15 @@ def _sums(
         densities = model.log_densities(distances, peaks, len(sequences), degrees)
         block_log_p = log_p if log_p.shape[-1] == 1 else log_p[..., block]
         w, log_evidence = model.expectation(densities + block_log_p.to(dtype))
-        log_likelihood += (log_evidence * mask).sum(-1, dtype=torch.float64)
+        log_likelihood = log_likelihood + (log_evidence * mask).sum(-1, dtype=torch.float64)
         if responsibilities is not None:
             responsibilities[..., block] = torch.where(
                 mask[:, None], w, responsibilities[..., block]
             )
         if degrees is not None:
-            counts += (w @ voxels[:, 0, :, None]).squeeze(-1).double()
+            counts = counts + (w @ voxels[:, 0, :, None]).squeeze(-1).double()
             w = w * model.tail_weights(distances, len(sequences), degrees)
-        weighted += model.moments(w, voxels).double()
+        weighted = weighted + model.moments(w, voxels).double()
     if degrees is None:
         counts = weighted[..., 0]
     return weighted, counts, log_likelihood

@@ -242,7 +242,7 @@ def _pseudo_voxels(
     settings: Settings, region: Region, tissues: Optional[Tissues]
 ) -> Optional[Tensor]:
     """Return the moments ``(B, K, P)`` of the prior's pseudo-voxels (MAP means, variances)."""
-    if settings.prior_weight == 0:
+    if settings.prior_weight == 0 or tissues is None:
         return None
     means, deviations = map(torch.from_numpy, tissues)
     rows, columns = feature_pairs(means.shape[-1], settings.covariance)

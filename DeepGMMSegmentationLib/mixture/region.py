@@ -110,7 +110,7 @@ def prepare(
     slices = np.flatnonzero(roi.any(axis=(1, 2)))
     _check_size(roi, slices, settings)
     rows, columns = (
-        _with_margin(roi.any(axis=axes), settings.margin / step)
+        _with_margin(np.any(roi, axis=axes), settings.margin / step)
         for axes, step in (((0, 2), spacing[1]), ((0, 1), spacing[2]))
     )
     crop = (slices, rows, columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ def smoother(region: Region, millimetres: float, along_slices: bool) -> Callable
     coverage = _apply(kernels, inside)
 
     def smooth(responsibilities: Tensor) -> Tensor:
-        kind = {"dtype": responsibilities.dtype, "device": responsibilities.device}
+        kind: dict[str, Any] = {"dtype": responsibilities.dtype, "device": responsibilities.device}
         grid = region.scatter(responsibilities * region.valid[:, None].to(**kind))
         average = _apply([kernel.to(**kind) for kernel in kernels], grid)
         return region.gather(average / coverage.to(**kind).clamp_min(1e-12))

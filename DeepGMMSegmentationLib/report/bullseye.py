@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
@@ -121,5 +121,5 @@ def _label(ax: Axes, segment: Segment, value: Optional[float], x: float, y: floa
             ax.text(x, y + up, str(segment.number), **_centered("white", 7), bbox=chip)
 
 
-def _centered(color: str, size: float = 8) -> dict[str, object]:
+def _centered(color: str, size: float = 8) -> dict[str, Any]:
     return {"ha": "center", "va": "center", "color": color, "fontsize": size}

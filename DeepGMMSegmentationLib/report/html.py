@@ -221,7 +221,7 @@ def _slices(slices: Sequence[Infarct]) -> str:
     for part, (myocardium, lost, no_reflow, risk) in zip(slices, parts):
         lines.append(
             [
-                str(part.slice + 1),
+                str(part.slice + 1),  # type: ignore[operator]  # these are of one slice each
                 _grams(myocardium),
                 _grams(lost),
                 _number(lost.percent_of_myocardium) if lost else NONE,

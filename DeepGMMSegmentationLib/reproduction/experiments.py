@@ -180,7 +180,7 @@ def _train(
 
 
 def _scores(table: int, method: str, item: Slice, result: Result) -> list[Score]:
-    truth, classes = item.case.truth, len(TISSUES)
+    truth, classes = np.asarray(item.case.truth), len(TISSUES)
     partner = match(result.labels, truth, classes)
     labels = {"permuted": np.append(0, partner + 1)[result.labels]}
     if method in NAMED:

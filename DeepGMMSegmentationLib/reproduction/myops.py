@@ -106,7 +106,7 @@ def write_phantoms(folder: PathLike, count: int, seed: int = 0) -> None:
 
 
 def _read_patient(folder: Path, truth_path: Path, crop: int) -> list[Slice]:
-    prefix, ending = re.fullmatch(r"(.+)_gd(\.nii(?:\.gz)?)", truth_path.name).groups()
+    prefix, _, ending = truth_path.name.rpartition("_gd")
     paths = [_sibling(folder, f"{prefix}_{suffix}{ending}") for suffix in SUFFIXES.values()]
     images, reference = read_images(paths, resample=True)
     labels, _ = read_labels(truth_path, reference, resample=True)

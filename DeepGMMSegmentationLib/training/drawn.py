@@ -45,7 +45,7 @@ class Task(Protocol):
     def batch(self, seed: int, index: int, device: str) -> tuple[Tensor, ...]:
         """Draw batch `index` of the stream that `seed` begins; the same whenever it is drawn."""
 
-    def loss(self, network: nn.Module, *batch: Tensor) -> Tensor:
+    def loss(self, network: nn.Module, *batch: Any) -> Tensor:
         """Return the mean loss of a batch."""
 
 
@@ -185,6 +185,6 @@ def _identity(task: Task, training: DrawnTraining, start: Optional[dict[str, Ten
     record = [task.name, task.record, asdict(training), distributed.count()]
     text = json.dumps([*record, __version__, torch.__version__])
     digest = hashlib.sha256(text.encode())
-    for name in sorted(start or {}):
-        digest.update(start[name].cpu().numpy().tobytes())
+    for _, value in sorted((start or {}).items()):
+        digest.update(value.cpu().numpy().tobytes())
     return digest.hexdigest()

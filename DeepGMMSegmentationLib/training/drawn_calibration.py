@@ -57,8 +57,10 @@ def answers(
             seen = inputs(frames, drawn.images, drawn.present, regions)
             probabilities = frames.leave(predict(members, seen), *regions.shape[1:])
             truth, _ = tissue_parts(drawn.codes)
-        moved = ((p * regions[:, None]).movedim(0, 1).numpy() for p in (probabilities, truth))
-        yield Answer(*moved, bool(drawn.present[0, 1]))
+        answer, right = (
+            (p * regions[:, None]).movedim(0, 1).numpy() for p in (probabilities, truth)
+        )
+        yield Answer(answer, right, bool(drawn.present[0, 1]))
 
 
 def calibrate(members: Sequence[nn.Module], ranges: Ranges, hearts: int = 400) -> dict[str, Any]:

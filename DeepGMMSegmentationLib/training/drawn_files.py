@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, Optional
@@ -59,7 +60,8 @@ def train_tissues(
     """
     ranges = Ranges.load() if ranges is None else ranges
     task = TissueTask(ranges)
-    weights, checkpoints = [], []
+    weights: list[dict[str, torch.Tensor]] = []
+    checkpoints: list[Path] = []
     for number, stage in enumerate(stages):
         checkpoints.append(path.with_name(f"{path.name}.{number}.checkpoint"))
         weights.append(
@@ -69,13 +71,11 @@ def train_tissues(
                 start=weights[-1] if weights else None,
                 device=device,
                 checkpoint_file=checkpoints[-1],
-                progress=None
-                if progress is None
-                else lambda done, loss, number=number: progress(number, done, loss),
+                progress=progress and functools.partial(progress, number),
             )
         )
     if distributed.rank() == 0:
-        record = {"stages": [dataclasses.asdict(stage) for stage in stages]}
+        record: dict[str, object] = {"stages": [dataclasses.asdict(stage) for stage in stages]}
         write_tissues(path, task, weights[-members:], calibration_hearts, record)
         for checkpoint in checkpoints:
             checkpoint.unlink(missing_ok=True)

@@ -71,7 +71,7 @@ class TissueTask:
     def network(self) -> nn.Module:
         """Return a network with random weights."""
         network = DrawnUNet(CHANNELS, len(TISSUES), self.filters, self.depth)
-        return network.to(memory_format=torch.channels_last)
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def batch(self, seed: int, index: int, device: str) -> tuple[Tensor, ...]:
         """Return what the network sees, the truth and its weights."""

@@ -1,0 +1,15 @@
+"""The pages' code for Slicer's Python console, on the sample."""
+
+import pytest
+import slicer
+from DeepGMMSlicer.scene import sampledata
+from pages import blocks
+
+
+@pytest.mark.parametrize("block", blocks("python", slicer=True))
+def test_console(block, tmp_path, monkeypatch):
+    slicer.mrmlScene.Clear()
+    sampledata.loadSample()
+    monkeypatch.chdir(tmp_path)
+    exec(block, {"slicer": slicer})
+    assert (tmp_path / "heart.html").exists()
