@@ -21,9 +21,11 @@ if importlib.util.find_spec("DeepGMMSegmentationLib") is None:
     # Run from the sources, where the library lies beside the module's folder.
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import DeepGMMSlicer.panel.connectors  # noqa: F401  makes itself known to Slicer's wrapper
 from DeepGMMSlicer.logic import RESOURCES, DeepGMMSegmentationLogic, loadTerminology
-from DeepGMMSlicer.panel import choices, dependencies, texts
+from DeepGMMSlicer.panel import choices, dependencies, presets, texts
 from DeepGMMSlicer.panel.findings import Findings
+from DeepGMMSlicer.panel.request import checkRequest, makeRequest, withNetwork
 from DeepGMMSlicer.panel.run import LogHandler, Run
 from DeepGMMSlicer.parameters import (
     ESTIMATED,
@@ -33,7 +35,7 @@ from DeepGMMSlicer.parameters import (
     writeSettings,
 )
 from DeepGMMSlicer.scene import result_nodes, sampledata
-from DeepGMMSlicer.scene.stored_result import recordOf
+from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
@@ -121,7 +123,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._logHandler = LogHandler(self.ui.logEdit.appendPlainText)
         logging.getLogger("DeepGMMSegmentationLib").addHandler(self._logHandler)
         self.findings = Findings(self.ui)
-        brought = {"preset", "tissues", *FIELDS} - set(choices.FREE)
+        brought = {"preset", "tissues", *FIELDS} - set(presets.FREE)
         self._broughtByNetwork = [self.ui.paperButton, self.ui.defaultsButton] + [
             widget
             for widget in vars(self.ui).values()
@@ -180,7 +182,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.update)
         self._parameterNode = node
         if node:
-            self._basis = choices.basis(node)
+            self._basis = presets.basis(node)
             self._showSegments()  # before the segment is written to the widget
             self._parameterNodeGuiTag = node.connectGui(self.ui)
             self._translateChoices()
@@ -214,18 +216,18 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def _followChoices(self) -> None:
         """Bring settings and tissues into line with a changed preset, method or set of images."""
         node, before = self._parameterNode, self._basis
-        self._basis = choices.basis(node)
+        self._basis = presets.basis(node)
         with slicer.util.NodeModify(node):
             if self._basis != before:
-                choices.applyRecommended(node, keep=choices.FREE)
+                presets.applyRecommended(node, keep=presets.FREE)
                 if (self._basis[0], self._basis[2]) != (before[0], before[2]):
-                    choices.resetTissues(node)
-            choices.matchTissuesToClasses(node)
+                    presets.resetTissues(node)
+            presets.matchTissuesToClasses(node)
 
     def _showReadiness(self) -> None:
         """Enable Apply, or say in its tooltip why it cannot be clicked."""
         try:
-            choices.request(self._parameterNode)
+            checkRequest(makeRequest(self._parameterNode))
             reason = ""
         except InvalidInput as error:
             reason = str(error)
@@ -273,9 +275,9 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             slicer.app.processEvents()
             dependencies.ensure(network=bool(node.network))
             dependencies.load()
-            request = choices.request(node)
+            request = makeRequest(node)
             if node.network:
-                request = choices.withNetwork(node, request)
+                request = withNetwork(node, request)
             self._tell(texts.settingsText(request["settings"]))
             output = self.logic.process(
                 **request, progress=self._run.progress, heartbeat=self._run.heartbeat
@@ -283,11 +285,11 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             node.output = output
             if node.show3D:
                 output.CreateClosedSurfaceRepresentation()
-            self._tell(texts.summary(recordOf(output)))
+            self._tell(texts.summary(readRecord(output)))
         finally:
             self._run = None
             self._showRunning(False)
-        result_nodes.show(output, node.show3D)
+        result_nodes.showResult(output, node.show3D)
 
     def _cancel(self) -> None:
         if self._run:
@@ -316,12 +318,12 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def onPaper(self, checked: bool = False) -> None:
         """Set the advanced values to those of the paper."""
         node = self._parameterNode
-        prior = choices.presetPrior(node)
+        prior = presets.presetPrior(node)
         writeSettings(node, Settings.paper(node.method, classes=node.classes, prior=prior))
 
     def onDefaults(self, checked: bool = False) -> None:
         """Set the advanced values to what is recommended."""
-        choices.applyRecommended(self._parameterNode)
+        presets.applyRecommended(self._parameterNode)
 
     def onEstimate(self, checked: bool = False) -> None:
         """Make the prior of the preset from a labelled segmentation."""
@@ -348,7 +350,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
     def onShowResult(self, checked: bool = False) -> None:
         """Show the table and a plot of the output segmentation."""
-        result_nodes.show(self._parameterNode.output, in3D=False)
+        result_nodes.showResult(self._parameterNode.output, in3D=False)
 
     def onRecompute(self, checked: bool = False) -> None:
         """Measure the output segmentation as the user has edited it."""
@@ -356,7 +358,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         with slicer.util.tryWithErrorDisplay(_("Recomputing failed."), waitCursor=True):
             dependencies.ensure()
             self.logic.recompute(node.output, rvInsertion=node.rvInsertion, remote=node.remote)
-            self._tell(texts.recomputed(recordOf(node.output)))
+            self._tell(texts.recomputed(readRecord(node.output)))
             self.update()
 
     def onCopy(self, checked: bool = False) -> None:

@@ -16,22 +16,22 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 import DeepGMMSegmentationLib
-from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.io.sequences import role
 from DeepGMMSegmentationLib.priors import Prior
+from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
-from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue
+from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
 
-from .panel import choices
-from .panel.run import Guard
 from .parameters import DeepGMMSegmentationParameterNode
 from .scene import result_nodes, tables
-from .scene.images import arrays, checkVolumes, spacing
-from .scene.labels import strokes as painted
-from .scene.measuring import checkInsertion, marks, writeReport
+from .scene.guard import Guard
+from .scene.images import checkVolumes, readArrays, readSpacing
+from .scene.inputs import checkInputs
+from .scene.labels import readStrokes
+from .scene.measuring import checkInsertion, readMarks, writeReport
 from .scene.prior_estimation import estimate
 from .scene.region import regionArray, regionName
-from .scene.stored_result import recordOf
+from .scene.stored_result import readRecord
 
 RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 
@@ -74,7 +74,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         remote: Any = None,
         output: Optional[vtkMRMLSegmentationNode] = None,
         maps: bool = False,
-        progress: Optional[Callable[[Any], None]] = None,
+        progress: Optional[ProgressCallback] = None,
         heartbeat: Optional[Callable[[], None]] = None,
     ) -> vtkMRMLSegmentationNode:
         """Divide a region of aligned volumes into tissues.
@@ -90,7 +90,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         settings : Settings, optional
             The method and its choices; by default the network's, or ``Settings()``.
         network : path or TrainedNetwork, optional
-            A trained network, or its file, that is asked instead of fitting.
+            A trained network, or its file, that decides in place of a fit.
         refine : int
             The gradient steps by which the network is fitted to the case.
         roles : sequence of str, optional
@@ -121,26 +121,20 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         InvalidInput, OutOfMemory, Cancelled
             As the library does. The scene is then as it was before.
         """
-        checkVolumes(volumes)
-        if output is not None and output is region:
-            raise InvalidInput(
-                _("{name} is both region and output; choose another output.").format(
-                    name=output.GetName()
-                )
-            )
-        images, inside = arrays(volumes), regionArray(region, segment, volumes[0])
-        marked = marks(rvInsertion, remote, volumes[0])
-        checkInsertion(marked, inside, spacing(volumes[0]))
+        checkInputs(volumes, region, segment, strokes, remote, output)
+        images, inside = readArrays(volumes), regionArray(region, segment, volumes[0])
+        marks = readMarks(rvInsertion, remote, volumes[0])
+        spacing = readSpacing(volumes[0])
+        checkInsertion(marks, inside, spacing)
         if isinstance(network, (str, Path)):
             from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
             network = TrainedNetwork.load(network)
         settings = settings or (network.settings if network else Settings())
-        tissues = tissues or choices.usualTissues(settings)
+        tissues = tissues or [tissue(name, i) for i, name in enumerate(settings.tissues)]
         seeds = None
         if strokes is not None:
-            seeds = painted(strokes, [each.name for each in tissues], volumes[0])
-        names = [volume.GetName() for volume in volumes]
+            seeds = readStrokes(strokes, [tissue.name for tissue in tissues], volumes[0])
         name = _("{region} tissues").format(region=regionName(region, segment))
         guard = Guard([*volumes, region, output], progress, heartbeat)
         result = DeepGMMSegmentationLib.segment(
@@ -149,14 +143,14 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             settings,
             network=network,
             refine=refine,
-            spacing=spacing(volumes[0]),
-            roles=roles or [role(each) or each for each in names],
+            spacing=spacing,
+            roles=roles or _rolesByName(volumes),
             progress=guard.progress,
             heartbeat=guard.heartbeat,
             seeds=seeds,
         )
         guard.heartbeat()
-        return result_nodes.addResult(result, tissues, volumes, images, name, marked, output, maps)
+        return result_nodes.addResult(result, tissues, volumes, images, name, marks, output, maps)
 
     def recompute(
         self,
@@ -174,7 +168,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         segmentation : vtkMRMLSegmentationNode
             What `process` returned.
         rvInsertion, remote
-            As of `process`.
+            As in `process`.
 
         Returns
         -------
@@ -188,13 +182,13 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             changed then.
         """
         result_nodes.recompute(segmentation, rvInsertion, remote)
-        return recordOf(segmentation)["measures"]
+        return readRecord(segmentation)["measures"]
 
     def tableText(self, segmentation: vtkMRMLSegmentationNode) -> str:
         """Return the table of measures with tabs between its columns, as spreadsheets paste it."""
-        recordOf(segmentation)  # or there is no table
+        readRecord(segmentation)  # or there is no table
         return "\n".join(
-            map(tables.text, result_nodes.ownedNodes(segmentation, [result_nodes.TABLE]))
+            map(tables.tableText, result_nodes.ownedNodes(segmentation, [result_nodes.TABLE]))
         )
 
     def saveReport(
@@ -236,7 +230,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         Parameters
         ----------
         volumes, region, segment, roles
-            As of `process`.
+            As in `process`.
         labelled : vtkMRMLSegmentationNode
             A segment per tissue, named.
 
@@ -246,5 +240,11 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             If something is missing, or a tissue does not occur in the region.
         """
         checkVolumes(volumes)
-        roles = roles or [role(volume.GetName()) or volume.GetName() for volume in volumes]
-        return estimate(volumes, regionArray(region, segment, volumes[0]), labelled, roles)
+        inside = regionArray(region, segment, volumes[0])
+        return estimate(volumes, inside, labelled, roles or _rolesByName(volumes))
+
+
+def _rolesByName(volumes: Sequence[vtkMRMLScalarVolumeNode]) -> list[str]:
+    """Return LGE, T2 or bSSFP where a volume's name says so, else that name."""
+    names = [volume.GetName() for volume in volumes]
+    return [role(name) or name for name in names]

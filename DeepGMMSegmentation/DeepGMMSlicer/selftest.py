@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import qt
 import slicer
@@ -18,12 +17,13 @@ from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import Tissue, tissue
 
 from .panel import choices
+from .panel.request import makeRequest
 from .parameters import UNNAMED
 from .scene import result_nodes, sampledata
 from .scene.charts import CHART
 from .scene.images import checkVolumes
 from .scene.region import regionArray
-from .scene.stored_result import recordOf
+from .scene.stored_result import readRecord
 from .selftest_result import ResultTests
 
 
@@ -66,13 +66,6 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
             for node in slicer.mrmlScene.GetNodes()
         }  # fmt: skip
 
-    def waitUntil(self, condition: Callable[[], bool], seconds: float = 30) -> None:
-        """Let the window live until something is so, and fail if it never is."""
-        end = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), end, "It did not happen in time.")
-            slicer.app.processEvents()
-
     def test_SampleHoldsImagesRegionAndTruth(self) -> None:
         """The sample is an aligned three-sequence heart whose truth fills the region."""
         self.assertEqual([each.GetName() for each in self.volumes], ["LGE", "T2", "bSSFP"])
@@ -107,7 +100,7 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
             ]
             self.assertEqual(voxels, painted)
             self.assertEqual(len(result_nodes.ownedNodes(node, [CHART])), 4)
-            self.assertEqual(recordOf(node)["settings"]["method"], method)
+            self.assertEqual(readRecord(node)["settings"]["method"], method)
 
     def test_CancelledOrFailedRunChangesNothing(self) -> None:
         """Neither the scene nor an existing output is touched."""
@@ -143,9 +136,9 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
         node.method = "deepG"
         node.smoothing = 2.5
         node.tissues = [("mud", "#010203"), *node.tissues[1:]]
-        request = {**choices.request(node), "settings": self.quick}
+        request = {**makeRequest(node), "settings": self.quick}
         node.output = self.logic.process(**request)
-        name, record = node.output.GetName(), recordOf(node.output)
+        name, record = node.output.GetName(), readRecord(node.output)
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "scene.mrb")
             self.assertTrue(slicer.mrmlScene.WriteToMRB(path))
@@ -157,7 +150,7 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
         self.assertEqual(node.tissues[0], ("mud", "#010203"))
         self.assertEqual(node.output.GetName(), name)
         self.assertEqual(segmentsOf(node.output)[0].GetName(), "mud")
-        self.assertEqual(recordOf(node.output), record)
+        self.assertEqual(readRecord(node.output), record)
         self.assertEqual(len(result_nodes.ownedNodes(node.output, [CHART])), 4)
         measures = self.logic.recompute(node.output)
         self.assertEqual(measures["sizes"], record["measures"]["sizes"])

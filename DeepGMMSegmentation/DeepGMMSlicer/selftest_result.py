@@ -19,7 +19,7 @@ from .scene import result_nodes
 from .scene.charts import CHART, SERIES
 from .scene.measuring import REMOTE
 from .scene.region import regionArray
-from .scene.stored_result import recordOf
+from .scene.stored_result import readRecord
 
 ROLES = ["LGE", "T2", "bSSFP"]
 
@@ -60,7 +60,7 @@ class ResultTests:
     def test_TableHoldsWhatAClinicianAsks(self) -> None:
         """Tissues, infarct, area at risk, usual thresholds; the same figures as in the record."""
         node = self.infarct()
-        table, measures = self.voxels(node), recordOf(node)["measures"]
+        table, measures = self.voxels(node), readRecord(node)["measures"]
         tissues = ["blood pool", "healthy myocardium", "edema", "scar"]
         self.assertEqual(list(table)[:7], [*tissues, "myocardium", "infarct", "area at risk"])
         self.assertEqual(
@@ -114,10 +114,10 @@ class ResultTests:
         self.assertEqual(list(table)[:4], names)
         self.assertEqual(table["infarct"], table["scar"])
         added = segmentation.AddEmptySegment("", "fat")
-        before = self.scene(), recordOf(node)
+        before = self.scene(), readRecord(node)
         with self.assertRaisesRegex(InvalidInput, "fat is none of the tissues scar"):
             self.logic.recompute(node)
-        self.assertEqual((self.scene(), recordOf(node)), before)
+        self.assertEqual((self.scene(), readRecord(node)), before)
         segmentation.GetSegment(added).SetName("edema")
         segmentation.GetNthSegment(3).SetName("scar")
         with self.assertRaisesRegex(InvalidInput, "Two classes stand for scar"):
@@ -204,8 +204,8 @@ class ResultTests:
         )
         numbers.CopyOrientation(first)
         for node in (strokes, numbers):
-            found = regionArray(self.infarct(strokes=node), "scar", first)
-            self.assertTrue(found[stroke].all(), node.GetName())
+            scar = regionArray(self.infarct(strokes=node), "scar", first)
+            self.assertTrue(scar[stroke].all(), node.GetName())
         paint(strokes, "fat", ~stroke, first)
         before = self.scene()
         with self.assertRaisesRegex(InvalidInput, "segment fat; name it as one of the tissues"):
@@ -231,11 +231,11 @@ class ResultTests:
         self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
         ui.applyButton.click()
         for name, least in (("blood pool", 0.85), ("healthy myocardium", 0.7), ("late scar", 0.5)):
-            found, true = (
+            labels, true = (
                 regionArray(each, name, self.volumes[0]) for each in (node.output, self.truth)
             )
-            self.assertGreater(2 * (found & true).sum() / (found.sum() + true.sum()), least, name)
-        self.assertEqual(recordOf(node.output)["settings"]["prior"]["tissues"], names)
+            self.assertGreater(2 * (labels & true).sum() / (labels.sum() + true.sum()), least, name)
+        self.assertEqual(readRecord(node.output)["settings"]["prior"]["tissues"], names)
 
     def test_PresetWithNoReflow(self) -> None:
         """It looks for a dark core within the scar as well."""
@@ -272,7 +272,7 @@ class ResultTests:
             ui.refineSpinBox.value = 2
             ui.min_islandSpinBox.value = 5
             ui.applyButton.click()
-            record = recordOf(node.output)
+            record = readRecord(node.output)
             self.assertEqual(record["network"], network.named(2))
             self.assertEqual(record["settings"]["filters"], 2)
             self.assertEqual(record["settings"]["min_island"], 5)

@@ -10,8 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import GuiConnector, parameterNodeGuiConnector
 
-VolumeList = list[slicer.vtkMRMLScalarVolumeNode]
-TissueList = list[tuple[str, str]]  # name and "#rrggbb" of every class
+from ..parameters import TissueList, VolumeList
 
 
 class _Connector(GuiConnector):

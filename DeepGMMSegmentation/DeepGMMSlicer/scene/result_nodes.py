@@ -18,19 +18,19 @@ from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import Tissue
 
 from .charts import CHART, SERIES, histogramChart, nllChart
-from .measuring import Marks, marks, measure
+from .measuring import Marks, measure, readMarks
 from .stored_result import (
     CLASS,
     IMAGE,
     PROBABILITIES,
     RECORD,
     addProbabilities,
-    imagesOf,
-    record,
-    resultOf,
+    makeRecord,
+    readImages,
+    readResult,
     tissueNames,
 )
-from .tables import Columns, addTable, fill, measureColumns, segmentColumns
+from .tables import Columns, addTable, fillTable, measureColumns, segmentColumns
 
 TABLE, SEGMENTS, MAP, ENTROPY = (
     f"DeepGMMSegmentation.{what}" for what in ("Table", "Segments", "Map", "Entropy")
@@ -75,8 +75,8 @@ def addResult(
     names = [tissue.name for tissue in tissues]
     result = dataclasses.replace(result, tissues=tissueNames(names, result.tissues))
     measures = measure(result, images, marked).to_dict()
-    segmentation = segmentationOf(result.labels, tissues, volumes[0])
-    text = json.dumps(record(result, measures))
+    segmentation = makeSegmentation(result.labels, tissues, volumes[0])
+    text = json.dumps(makeRecord(result, measures))
     earlier = [] if output is None else ownedNodes(output)
     with _allOrNothing():
         node = output or _add("vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(name))
@@ -110,10 +110,10 @@ def addResult(
 
 def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
     """Measure a segmentation as it is now, and show that in its tables, or change nothing."""
-    result, names = resultOf(node)
-    marked = marks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
-    measures = measure(result, imagesOf(node), marked).to_dict()
-    text = json.dumps(record(result, measures))
+    result, names = readResult(node)
+    marked = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
+    measures = measure(result, readImages(node), marked).to_dict()
+    text = json.dumps(makeRecord(result, measures))
     wanted = _tables(measures, result.tissues, names, node.GetName())
     with _allOrNothing():
         added = [
@@ -125,7 +125,7 @@ def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
     gone = ownedNodes(node, {TABLE, SEGMENTS} - {role for role, _title, _columns in wanted})
     for role, _title, columns in wanted:
         for table in ownedNodes(node, [role]):
-            fill(table, columns)
+            fillTable(table, columns)
     for role, each in added:
         node.AddNodeReferenceID(role, each.GetID())
     for each in gone:
@@ -160,7 +160,7 @@ def _add(className: str, name: str) -> Any:
     return slicer.mrmlScene.AddNewNodeByClass(className, name)
 
 
-def segmentationOf(labels: np.ndarray, tissues: Sequence[Tissue], reference: Any) -> Any:
+def makeSegmentation(labels: np.ndarray, tissues: Sequence[Tissue], reference: Any) -> Any:
     """Return a vtkSegmentation with a segment per tissue, all in one label map."""
     image = slicer.vtkOrientedImageData()
     image.SetDimensions(*reversed(labels.shape))
@@ -238,7 +238,7 @@ def _place(hierarchy: Any, node: Any, parent: int) -> None:
     hierarchy.SetItemParent(item, parent)
 
 
-def show(node: Any, in3D: bool) -> None:
+def showResult(node: Any, in3D: bool) -> None:
     """Show the table of measures in its view, beside the surfaces or the first histogram.
 
     None of Slicer's layouts has all three.

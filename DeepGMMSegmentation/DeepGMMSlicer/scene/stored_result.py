@@ -17,8 +17,8 @@ from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import TISSUES, usual_name
 
-from .images import arrays
-from .labels import painted, segments
+from .images import readArrays
+from .labels import paintLabels, segmentsById
 
 RECORD = "DeepGMMSegmentation.Record"  # attribute: settings, versions, parameters, measures as JSON
 CLASS = "DeepGMMSegmentation.Class"  # tag of a segment: which class it is, from 1
@@ -36,7 +36,7 @@ def addProbabilities(probabilities: np.ndarray, reference: Any) -> Any:
     return node
 
 
-def recordOf(node: Any) -> dict[str, Any]:
+def readRecord(node: Any) -> dict[str, Any]:
     """Return the record of settings, versions, parameters and measures of a segmentation.
 
     Raises
@@ -50,7 +50,7 @@ def recordOf(node: Any) -> dict[str, Any]:
     return json.loads(text)
 
 
-def record(result: Result, measures: dict[str, Any]) -> dict[str, Any]:
+def makeRecord(result: Result, measures: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept as text: all but the voxels, as in the command line's result.json."""
     from DeepGMMSegmentationLib.report.result_folder import versions
 
@@ -71,33 +71,33 @@ def tissueNames(names: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
         If one name stands for two classes.
     """
     usual = map(usual_name, names)
-    known = tuple(name if name in TISSUES else other for name, other in zip(usual, given))
-    for name in known:
-        if known.count(name) > 1:
+    tissues = tuple(name if name in TISSUES else other for name, other in zip(usual, given))
+    for name in tissues:
+        if tissues.count(name) > 1:
             raise InvalidInput(
                 _("Two classes stand for {tissue}; give each a name of its own.").format(
                     tissue=name
                 )
             )
-    return known
+    return tissues
 
 
-def imagesOf(node: Any) -> Optional[np.ndarray]:
+def readImages(node: Any) -> Optional[np.ndarray]:
     """Return the images that a segmentation came from, or None if one is gone or changed."""
     volumes = [
         node.GetNthNodeReference(IMAGE, m) for m in range(node.GetNumberOfNodeReferences(IMAGE))
     ]
-    if len(volumes) < len(recordOf(node)["roles"]):
+    if len(volumes) < len(readRecord(node)["roles"]):
         return None
     size = node.GetNodeReference(PROBABILITIES).GetImageData().GetDimensions()
     for volume in volumes:
         image = volume and volume.GetImageData()
         if not image or image.GetDimensions() != size:
             return None
-    return arrays(volumes)
+    return readArrays(volumes)
 
 
-def resultOf(node: Any) -> tuple[Result, list[str]]:
+def readResult(node: Any) -> tuple[Result, list[str]]:
     """Return the result that a segmentation came from, with the labels that it has now.
 
     Segments are known by a tag, so that they may be renamed; one that the user added counts by
@@ -116,24 +116,24 @@ def resultOf(node: Any) -> tuple[Result, list[str]]:
         If the segmentation is no result of this module, its probabilities were not saved with the
         scene, or a segment is no tissue.
     """
-    values = recordOf(node)
-    kept = node.GetNodeReference(PROBABILITIES)
-    if kept is None or kept.GetImageData() is None:
+    values = readRecord(node)
+    probabilities = node.GetNodeReference(PROBABILITIES)
+    if probabilities is None or probabilities.GetImageData() is None:
         raise InvalidInput(
             _("The probabilities of {name} are not in the scene; click Apply again.").format(
                 name=node.GetName()
             )
         )
-    before = [each["name"] for each in values["tissues"]]
+    before = [tissue["name"] for tissue in values["tissues"]]
     names, classes = list(before), {}
-    for segmentId, segment in segments(node).items():
+    for segmentId, segment in segmentsById(node).items():
         classes[segmentId] = _classOf(segment, before)
         if segment.HasTag(CLASS):
             names[classes[segmentId] - 1] = segment.GetName()
     result = Result.from_record(
         values,
-        painted(node, classes, kept),
-        np.moveaxis(slicer.util.arrayFromVolume(kept), -1, 0),
+        paintLabels(node, classes, probabilities),
+        np.moveaxis(slicer.util.arrayFromVolume(probabilities), -1, 0),
     )
     return dataclasses.replace(result, tissues=tissueNames(names, before)), names
 

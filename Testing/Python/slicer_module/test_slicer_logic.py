@@ -9,7 +9,7 @@ import slicer
 import vtk
 from DeepGMMSlicer.scene import result_nodes, sampledata
 from DeepGMMSlicer.scene.images import gridDifference, resampleVolume
-from DeepGMMSlicer.scene.stored_result import recordOf
+from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import segmentsOf
 
 from DeepGMMSegmentation import DeepGMMSegmentationLogic
@@ -136,11 +136,14 @@ class LogicTest(unittest.TestCase):
             ({"volumes": [*first, bare]}, "Bare holds no image"),
             ({"volumes": [*first, vector]}, "Vector has several values per voxel"),
             ({"volumes": [*first, sequence]}, "Frames is not a volume"),
-            ({"volumes": [*first, small]}, "Small lies on another grid than LGE .5×4×3 voxels"),
+            (
+                {"volumes": [*first, small]},
+                "Small lies on another grid than LGE .size .5, 4, 3.",
+            ),
             ({"volumes": [*first, bent]}, "Bent is under a transform that bends it"),
             ({"volumes": [*first, *first]}, "selected twice"),
             ({"volumes": [*first, flat]}, "constant|Flat|same"),
-            ({"output": self.region}, "both region and output"),
+            ({"output": self.region}, "both an input and the output"),
             ({"roles": ["A", "A", "B"]}, "different names"),
         ):
             with self.subTest(text), self.assertRaisesRegex(InvalidInput, text):
@@ -153,6 +156,12 @@ class LogicTest(unittest.TestCase):
         original = slicer.util.arrayFromVolume(volume).copy()
         coarse = vtk.vtkMatrix4x4()
         volume.GetIJKToRASMatrix(coarse)
+        for element in ((0, 3), (1, 3), (2, 3)):  # rounding, as headers have it
+            changed = vtk.vtkMatrix4x4()
+            changed.DeepCopy(coarse)
+            changed.SetElement(*element, coarse.GetElement(*element) + 0.02)
+            volume.SetIJKToRASMatrix(changed)
+            self.assertEqual(gridDifference(volume, reference), "")
         for what, element, value in (
             ("origin", (0, 3), 0.5),
             ("spacing", (1, 1), 1.5),
@@ -177,7 +186,7 @@ class LogicTest(unittest.TestCase):
     def test_roles_names_and_record(self):
         self.volumes[2].SetName("perfusion")
         node = self.process(segment="LV")
-        record = recordOf(node)
+        record = readRecord(node)
         self.assertEqual(record["roles"], ["LGE", "T2", "perfusion"])
         self.assertEqual(node.GetName(), "LV tissues")
         self.assertEqual(record["settings"]["method"], "GMM")

@@ -12,7 +12,8 @@ import qt
 import slicer
 import vtk
 from DeepGMMSlicer import parameters
-from DeepGMMSlicer.panel import choices, dependencies
+from DeepGMMSlicer.panel import dependencies
+from DeepGMMSlicer.panel.request import makeRequest
 from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
 from DeepGMMSlicer.scene import result_nodes, sampledata, stored_result
 from DeepGMMSlicer.scene.charts import CHART, SERIES
@@ -89,7 +90,7 @@ class PanelTest(unittest.TestCase):
 
     def test_paper_and_defaults_buttons(self):
         def settings():
-            return choices.request(self.node)["settings"]
+            return makeRequest(self.node)["settings"]
 
         roles = ["LGE", "T2", "bSSFP"]
         self.assertEqual(settings(), Settings.infarct(roles))
@@ -110,10 +111,10 @@ class PanelTest(unittest.TestCase):
         self.node.method = "deepSVG"
         self.node.t2 = None
         wanted = Settings.infarct(["LGE", "bSSFP"], method="deepSVG", **kept)
-        self.assertEqual(choices.request(self.node)["settings"], wanted)
+        self.assertEqual(makeRequest(self.node)["settings"], wanted)
         self.ui.defaultsButton.click()
         wanted = Settings.infarct(["LGE", "bSSFP"], method="deepSVG")
-        self.assertEqual(choices.request(self.node)["settings"], wanted)
+        self.assertEqual(makeRequest(self.node)["settings"], wanted)
 
     def test_recommended_smoothing_can_be_typed(self):
         self.ui.smoothingSpinBox.value = 5
@@ -135,21 +136,21 @@ class PanelTest(unittest.TestCase):
         self.assertEqual([name for name, color in self.node.tissues], names)
         self.ui.tissueTable.item(3, 0).setText("Scar")
         self.ui.applyButton.click()
-        record = stored_result.recordOf(self.node.output)
+        record = stored_result.readRecord(self.node.output)
         self.assertIsNotNone(record["measures"]["infarct"])
         scar = segmentsOf(self.node.output)[3]
         self.assertEqual(scar.GetName(), "Scar")
         self.assertIn("12402003", scar.GetTerminology())
 
     def test_segmentation_of_one_tissue_or_none_gives_no_prior(self):
-        before = choices.request(self.node)
+        before = makeRequest(self.node)
         blank = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Blank")
         for labelled, reason in ((blank, "Blank is empty"), (self.region, "has 1 tissues")):
             self.ui.labelledSelector.setCurrentNode(labelled)
             with self.assertRaisesRegex(InvalidInput, reason):
                 self.panel.onEstimate()  # as by a click, whose exception Qt shows
         self.node.labelled = None
-        self.assertEqual(choices.request(self.node), before)
+        self.assertEqual(makeRequest(self.node), before)
 
     def test_tissues_follow_the_images(self):
         """Without T2 and bSSFP there is no edema to be seen."""
@@ -223,7 +224,7 @@ class PanelTest(unittest.TestCase):
         slicer.app.processEvents()
         self.ui.othersSelector.setCheckState(further, qt.Qt.Checked)
         self.assertEqual(list(self.node.others), [further])
-        self.assertEqual(choices.request(self.node)["roles"], ["LGE", "T2", "bSSFP", "T1"])
+        self.assertEqual(makeRequest(self.node)["roles"], ["LGE", "T2", "bSSFP", "T1"])
         self.node.others = []
         self.assertEqual(len(self.ui.othersSelector.checkedNodes()), 0)
 
