@@ -34,7 +34,9 @@ from DeepGMMSlicer.parameters import (
     DeepGMMSegmentationParameterNode,
     writeSettings,
 )
-from DeepGMMSlicer.scene import result_nodes, sampledata
+from DeepGMMSlicer.scene import sampledata, views
+from DeepGMMSlicer.scene.labels import segmentsById
+from DeepGMMSlicer.scene.snapshot import SNAPSHOT, isEdited
 from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
@@ -86,6 +88,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
         self._parameterNodeGuiTag = None
         self._basis: tuple = ()
+        self._region: Any = None
         self._run: Optional[Run] = None
         self._closed = False
 
@@ -105,6 +108,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.addObserver(scene, event, self.onSceneAboutToChange)
         for event in (scene.EndCloseEvent, scene.EndImportEvent):
             self.addObserver(scene, event, self.onSceneChanged)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         for button, slot in (
             (self.ui.applyButton, self.onApply),
             (self.ui.loadSampleButton, self.onLoadSample),
@@ -116,6 +121,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             (self.ui.placeButton, self.onPlace),
             (self.ui.showResultButton, self.onShowResult),
             (self.ui.recomputeButton, self.onRecompute),
+            (self.ui.undoButton, self.onUndo),
             (self.ui.copyButton, self.onCopy),
             (self.ui.reportButton, self.onReport),
         ):
@@ -159,6 +165,23 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         if self.parent.isEntered:
             self.initializeParameterNode()
 
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, caller: Any, event: Any, node: Any) -> None:
+        """Look at a new node once it has its name and its data."""
+
+        def pick() -> None:
+            if self._parameterNode and slicer.mrmlScene.IsNodePresent(node):
+                choices.pickAmong(self._parameterNode, [node])
+
+        if self._parameterNode and node.IsA("vtkMRMLDisplayableNode"):
+            qt.QTimer.singleShot(0, pick)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, caller: Any, event: Any, node: Any) -> None:
+        """Choose nothing in place of a node that vanishes, before the selectors take another."""
+        if self._parameterNode:
+            choices.forget(self._parameterNode, node)
+
     def onReload(self) -> None:
         """Reload the module's parts and the library with it."""
         for name in list(sys.modules):
@@ -182,7 +205,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.update)
         self._parameterNode = node
         if node:
-            self._basis = presets.basis(node)
+            self._basis, self._region = presets.basis(node), node.region
             self._showSegments()  # before the segment is written to the widget
             self._parameterNodeGuiTag = node.connectGui(self.ui)
             self._translateChoices()
@@ -196,6 +219,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             return
         self._followChoices()
         self._showSegments()
+        self._followRegion()
         fitted = not node.network  # a trained network brings its tissues and most settings
         for widget in self._broughtByNetwork:
             widget.enabled = fitted
@@ -204,6 +228,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.ui.methodDescription.text = texts.methodDescription(node.method if fitted else "")
         self.ui.estimateButton.enabled = node.labelled is not None
         self.findings.show(node.output)
+        snapshot = node.output and node.output.GetNodeReference(SNAPSHOT)
+        self.ui.undoButton.enabled = bool(snapshot)
         differing = choices.differingVolumes(node)
         self.ui.resampleLabel.text = "\n".join(
             f"{volume.GetName()}: {difference}" for volume, difference in differing.items()
@@ -223,6 +249,15 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
                 if (self._basis[0], self._basis[2]) != (before[0], before[2]):
                     presets.resetTissues(node)
             presets.matchTissuesToClasses(node)
+
+    def _followRegion(self) -> None:
+        """Choose a likely segment of another region."""
+        node = self._parameterNode
+        region, self._region = self._region, node.region
+        if node.region is region or not isinstance(node.region, vtkMRMLSegmentationNode):
+            return
+        if node.segment not in segmentsById(node.region):
+            node.segment = choices.likelyRegion([node.region])[1]
 
     def _showReadiness(self) -> None:
         """Enable Apply, or say in its tooltip why it cannot be clicked."""
@@ -276,6 +311,9 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             dependencies.ensure(network=bool(node.network))
             dependencies.load()
             request = makeRequest(node)
+            edited = node.output if node.output and isEdited(node.output) else None
+            if edited:
+                request["output"] = None  # nobody's work is written over
             if node.network:
                 request = withNetwork(node, request)
             self._tell(texts.settingsText(request["settings"]))
@@ -286,10 +324,12 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             if node.show3D:
                 output.CreateClosedSurfaceRepresentation()
             self._tell(texts.summary(readRecord(output)))
+            if edited:
+                self._tell(texts.writtenBeside(output.GetName(), edited.GetName()))
         finally:
             self._run = None
             self._showRunning(False)
-        result_nodes.showResult(output, node.show3D)
+        views.showResult(output, node.show3D)
 
     def _cancel(self) -> None:
         if self._run:
@@ -344,13 +384,29 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             node.rvInsertion = slicer.mrmlScene.AddNewNodeByClass(
                 "vtkMRMLMarkupsFiducialNode", _("RV insertion")
             )
-        node.rvInsertion.RemoveAllControlPoints()
+        placed = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
+        if not self.hasObserver(node.rvInsertion, placed, self.onPlaced):
+            self.addObserver(node.rvInsertion, placed, self.onPlaced)
         markups.SetActiveList(node.rvInsertion)
         markups.StartPlaceMode(False)
+        self._tell(
+            _("Click where the right ventricle meets the left in front, in a slice view of the "
+              "base; Escape leaves the point where it is.")
+        )  # fmt: skip
+
+    def onPlaced(self, points: Any, event: Any) -> None:
+        """Let the new point take the place of those before it."""
+
+        def removeEarlier() -> None:
+            while points.GetNumberOfDefinedControlPoints() > 1:
+                points.RemoveNthControlPoint(0)
+
+        qt.QTimer.singleShot(0, removeEarlier)  # not while the point is still being placed
+        self._tell(_("The RV insertion is placed; Recompute divides the wall by it."))
 
     def onShowResult(self, checked: bool = False) -> None:
         """Show the table and a plot of the output segmentation."""
-        result_nodes.showResult(self._parameterNode.output, in3D=False)
+        views.showResult(self._parameterNode.output, in3D=False)
 
     def onRecompute(self, checked: bool = False) -> None:
         """Measure the output segmentation as the user has edited it."""
@@ -359,6 +415,14 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             dependencies.ensure()
             self.logic.recompute(node.output, rvInsertion=node.rvInsertion, remote=node.remote)
             self._tell(texts.recomputed(readRecord(node.output)))
+            self.update()
+
+    def onUndo(self, checked: bool = False) -> None:
+        """Bring back what the output was before the last result, or that result again."""
+        output = self._parameterNode.output
+        with slicer.util.tryWithErrorDisplay(_("Nothing was brought back."), waitCursor=True):
+            self.logic.undo(output)
+            self._tell(_("{name} is what it was before.").format(name=output.GetName()))
             self.update()
 
     def onCopy(self, checked: bool = False) -> None:

@@ -23,7 +23,7 @@ from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
 
 from .parameters import DeepGMMSegmentationParameterNode
-from .scene import result_nodes, tables
+from .scene import owned_nodes, result_nodes, tables
 from .scene.guard import Guard
 from .scene.images import checkVolumes, readArrays, readSpacing
 from .scene.inputs import checkInputs
@@ -105,7 +105,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         remote : vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode, optional
             Remote myocardium for n-SD; by default the healthy class.
         output : vtkMRMLSegmentationNode, optional
-            A segmentation whose content is replaced; by default a new one.
+            A segmentation whose content is replaced, until `undo`; by default a new one.
         maps : bool
             Whether to add the probabilities and their entropy as volumes.
         progress, heartbeat : callable, optional
@@ -184,11 +184,21 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         result_nodes.recompute(segmentation, rvInsertion, remote)
         return readRecord(segmentation)["measures"]
 
+    def undo(self, segmentation: vtkMRMLSegmentationNode) -> None:
+        """Bring back what a segmentation was before its last result; undone itself by a second.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no earlier version.
+        """
+        result_nodes.undo(segmentation)
+
     def tableText(self, segmentation: vtkMRMLSegmentationNode) -> str:
         """Return the table of measures with tabs between its columns, as spreadsheets paste it."""
         readRecord(segmentation)  # or there is no table
         return "\n".join(
-            map(tables.tableText, result_nodes.ownedNodes(segmentation, [result_nodes.TABLE]))
+            map(tables.tableText, owned_nodes.ownedNodes(segmentation, [owned_nodes.TABLE]))
         )
 
     def saveReport(

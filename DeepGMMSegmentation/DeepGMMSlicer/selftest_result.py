@@ -15,9 +15,9 @@ from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.settings import Settings
 
 from .parameters import ESTIMATED, NO_REFLOW
-from .scene import result_nodes
-from .scene.charts import CHART, SERIES
+from .scene import owned_nodes
 from .scene.measuring import REMOTE
+from .scene.owned_nodes import CHART, SERIES
 from .scene.region import regionArray
 from .scene.stored_result import readRecord
 
@@ -49,13 +49,13 @@ class ResultTests:
 
     def column(self, node: Any, role: str, column: int) -> list[str]:
         """Return a column of the table in that role."""
-        (table,) = (each.GetTable() for each in result_nodes.ownedNodes(node, [role]))
+        (table,) = (each.GetTable() for each in owned_nodes.ownedNodes(node, [role]))
         return [table.GetValue(row, column).ToString() for row in range(table.GetNumberOfRows())]
 
     def voxels(self, node: Any) -> dict[str, int]:
         """Return the voxels of each tissue, as the table has them."""
-        names = self.column(node, result_nodes.TABLE, 0)
-        return dict(zip(names, map(int, self.column(node, result_nodes.TABLE, 1))))
+        names = self.column(node, owned_nodes.TABLE, 0)
+        return dict(zip(names, map(int, self.column(node, owned_nodes.TABLE, 1))))
 
     def test_TableHoldsWhatAClinicianAsks(self) -> None:
         """Tissues, infarct, area at risk, usual thresholds; the same figures as in the record."""
@@ -70,16 +70,16 @@ class ResultTests:
         self.assertEqual(table["area at risk"], table["edema"] + table["scar"])
         index = 1 - table["infarct"] / table["area at risk"]
         self.assertAlmostEqual(measures["infarct"]["salvage_index"], index)
-        self.assertEqual(self.column(node, result_nodes.TABLE, 8)[6], f"{index:.2f}")
+        self.assertEqual(self.column(node, owned_nodes.TABLE, 8)[6], f"{index:.2f}")
         self.assertEqual(self.logic.tableText(node).count("\n"), len(table))
 
     def test_RecomputeFollowsAnEdit(self) -> None:
         """Scar that is given to the healthy wall leaves the table, which stays the same node."""
         node = self.infarct()
         first, before = self.volumes[0], self.voxels(node)
-        owned = result_nodes.ownedNodes(node)
+        owned = owned_nodes.ownedNodes(node)
         charts = {
-            each.GetID(): each.GetMTime() for each in result_nodes.ownedNodes(node, [CHART, SERIES])
+            each.GetID(): each.GetMTime() for each in owned_nodes.ownedNodes(node, [CHART, SERIES])
         }
         scar, healthy = (regionArray(node, name, first) for name in ("scar", "healthy myocardium"))
         taken = scar & (np.cumsum(scar).reshape(scar.shape) <= 50)
@@ -90,12 +90,12 @@ class ResultTests:
         self.assertEqual(after["scar"], before["scar"] - 50)
         self.assertEqual(after["healthy myocardium"], before["healthy myocardium"] + 50)
         self.assertEqual(after["blood pool"], before["blood pool"])
-        self.assertEqual(result_nodes.ownedNodes(node), owned)
+        self.assertEqual(owned_nodes.ownedNodes(node), owned)
         self.assertEqual(
             charts,
             {
                 each.GetID(): each.GetMTime()
-                for each in result_nodes.ownedNodes(node, [CHART, SERIES])
+                for each in owned_nodes.ownedNodes(node, [CHART, SERIES])
             },
         )
         self.assertIn("The labels were changed after the fit", " ".join(measures["notes"]))
@@ -126,15 +126,13 @@ class ResultTests:
     def test_RVInsertionDividesTheWall(self) -> None:
         """17 segments with the point, thirds without; Recompute follows; a bad one is refused."""
         node = self.infarct(rvInsertion=None)
-        thirds = self.column(node, result_nodes.SEGMENTS, 1)
+        thirds = self.column(node, owned_nodes.SEGMENTS, 1)
         self.assertEqual(thirds, ["basal third", "mid third", "apical third", "apex"])
         self.logic.recompute(node, rvInsertion=self.insertion)
         self.assertEqual(
-            self.column(node, result_nodes.SEGMENTS, 0), [str(i + 1) for i in range(17)]
+            self.column(node, owned_nodes.SEGMENTS, 0), [str(i + 1) for i in range(17)]
         )
-        infarct = dict(
-            zip(*(self.column(node, result_nodes.SEGMENTS, column) for column in (1, 3)))
-        )
+        infarct = dict(zip(*(self.column(node, owned_nodes.SEGMENTS, column) for column in (1, 3))))
         # The sample's infarct is anteroseptal.
         self.assertEqual(max(infarct, key=lambda wall: float(infarct[wall] or 0)),
                          "mid anteroseptal")  # fmt: skip
@@ -183,8 +181,8 @@ class ResultTests:
     def test_MapsOfProbabilityAndEntropy(self) -> None:
         """Where one tissue is certain the entropy is 0, where two are alike it is higher."""
         node = self.infarct(maps=True)
-        (entropy,) = result_nodes.ownedNodes(node, [result_nodes.ENTROPY])
-        maps = result_nodes.ownedNodes(node, [result_nodes.MAP])
+        (entropy,) = owned_nodes.ownedNodes(node, [owned_nodes.ENTROPY])
+        maps = owned_nodes.ownedNodes(node, [owned_nodes.MAP])
         p = np.stack([slicer.util.arrayFromVolume(each) for each in maps]).astype(float)
         values = slicer.util.arrayFromVolume(entropy)
         expected = -np.sum(np.where(p > 0, p * np.log(np.maximum(p, 1e-300)), 0), 0) / np.log(4)

@@ -77,6 +77,13 @@ def summary(record: dict[str, Any]) -> str:
     return "\n".join([first, *remarks(record["measures"])])
 
 
+def writtenBeside(name: str, edited: str) -> str:
+    """Return what the log says where a result did not replace a segmentation that holds work."""
+    return _("{edited} was edited or drawn, and stays; the result is {name}.").format(
+        edited=edited, name=name
+    )
+
+
 def recomputed(record: dict[str, Any]) -> str:
     """Return what the log says after a recomputation, the first line being the status line."""
     return "\n".join([_("Recomputed from the segments as they are."), *remarks(record["measures"])])

@@ -15,8 +15,9 @@ from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 
 from .images import makeGrid, toLPS
+from .owned_nodes import PROBABILITIES
 from .region import regionArray
-from .stored_result import PROBABILITIES, readImages, readResult
+from .stored_result import readImages, readResult
 
 REMOTE = "remote"  # the name by which one of several segments is taken for remote myocardium
 

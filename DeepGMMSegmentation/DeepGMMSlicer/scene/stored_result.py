@@ -15,21 +15,20 @@ from slicer.i18n import tr as _
 import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
-from DeepGMMSegmentationLib.tissues import TISSUES, usual_name
+from DeepGMMSegmentationLib.tissues import TISSUES, Tissue, tissue, usual_name
 
 from .images import readArrays
 from .labels import paintLabels, segmentsById
+from .owned_nodes import PROBABILITIES, addNode
 
 RECORD = "DeepGMMSegmentation.Record"  # attribute: settings, versions, parameters, measures as JSON
 CLASS = "DeepGMMSegmentation.Class"  # tag of a segment: which class it is, from 1
-# References: a hidden volume with a component per class, and the images that were segmented.
-PROBABILITIES, IMAGE = (f"DeepGMMSegmentation.{what}" for what in ("Probabilities", "Image"))
+IMAGE = "DeepGMMSegmentation.Image"  # reference to the images that were segmented
 
 
 def addProbabilities(probabilities: np.ndarray, reference: Any) -> Any:
     """Add the probabilities ``(K, Z, Y, X)`` to the scene, hidden, and return their node."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Probabilities")
-    node.SetHideFromEditors(True)
+    node = addNode("vtkMRMLVectorVolumeNode", "Probabilities", hidden=True)
     node.CopyOrientation(reference)
     node.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
     slicer.util.updateVolumeFromArray(node, np.moveaxis(probabilities, 0, -1))
@@ -124,7 +123,7 @@ def readResult(node: Any) -> tuple[Result, list[str]]:
                 name=node.GetName()
             )
         )
-    before = [tissue["name"] for tissue in values["tissues"]]
+    before = [entry["name"] for entry in values["tissues"]]
     names, classes = list(before), {}
     for segmentId, segment in segmentsById(node).items():
         classes[segmentId] = _classOf(segment, before)
@@ -136,6 +135,19 @@ def readResult(node: Any) -> tuple[Result, list[str]]:
         np.moveaxis(slicer.util.arrayFromVolume(probabilities), -1, 0),
     )
     return dataclasses.replace(result, tissues=tissueNames(names, before)), names
+
+
+def readTissues(node: Any, names: Sequence[str]) -> list[Tissue]:
+    """Return the classes of these names in the colours that their segments have."""
+    tissues = [
+        dataclasses.replace(tissue(usual_name(name), i), name=name) for i, name in enumerate(names)
+    ]
+    for segment in segmentsById(node).values():
+        if segment.HasTag(CLASS):
+            i = _classOf(segment, names) - 1
+            color = tuple(round(255 * value) for value in segment.GetColor())
+            tissues[i] = dataclasses.replace(tissues[i], color=color)
+    return tissues
 
 
 def _classOf(segment: Any, tissues: Sequence[str]) -> int:

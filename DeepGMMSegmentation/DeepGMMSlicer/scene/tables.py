@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-import slicer
 import vtk
 from slicer.i18n import tr as _
+
+from .owned_nodes import addNode
 
 Columns = dict[str, list[str]]
 
@@ -133,7 +134,7 @@ def tableText(node: Any) -> str:
 
 def addTable(name: str, columns: Columns) -> Any:
     """Add a table node to the scene."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    node = addNode("vtkMRMLTableNode", name)
     fillTable(node, columns)
     return node
 

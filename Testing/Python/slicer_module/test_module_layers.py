@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[3] / "DeepGMMSegmentation" / "DeepGMMSlicer"
 # From the top to the bottom; a file imports from its own layer or from those below it.
-LAYERS = ["selftest", "selftest_result", "panel", "logic", "parameters", "scene"]
+LAYERS = ["selftest", "selftest_safety", "selftest_result", "panel", "logic", "parameters", "scene"]
 HEAVY = {"torch", "sklearn", "matplotlib", "safetensors"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -7,7 +7,7 @@ from unittest import mock
 import numpy as np
 import slicer
 import vtk
-from DeepGMMSlicer.scene import result_nodes, sampledata
+from DeepGMMSlicer.scene import owned_nodes, result_nodes, sampledata
 from DeepGMMSlicer.scene.images import gridDifference, resampleVolume
 from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import segmentsOf
@@ -47,7 +47,7 @@ class LogicTest(unittest.TestCase):
         transform.SetMatrixTransformToParent(shift)
         node = self.process(maps=True)
         self.assertEqual(node.GetParentTransformNode(), transform)
-        maps = result_nodes.ownedNodes(node, [result_nodes.MAP])
+        maps = owned_nodes.ownedNodes(node, [owned_nodes.MAP])
         self.assertEqual(len(maps), 4)
         for each in maps:
             self.assertEqual(gridDifference(each, self.volumes[0]), "")
@@ -86,7 +86,7 @@ class LogicTest(unittest.TestCase):
         hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
         for target in (None, output):
             items = hierarchy.GetNumberOfItems()
-            full = mock.patch.object(result_nodes, "_placeBeside", side_effect=MemoryError("full"))
+            full = mock.patch.object(result_nodes, "placeBeside", side_effect=MemoryError("full"))
             with full, self.assertRaises(MemoryError):
                 self.process(output=target, settings=Settings(method="GMM", classes=3))
             self.assertEqual(set(content(slicer.mrmlScene)), set(before))

@@ -15,8 +15,8 @@ from DeepGMMSlicer import parameters
 from DeepGMMSlicer.panel import dependencies
 from DeepGMMSlicer.panel.request import makeRequest
 from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
-from DeepGMMSlicer.scene import result_nodes, sampledata, stored_result
-from DeepGMMSlicer.scene.charts import CHART, SERIES
+from DeepGMMSlicer.scene import owned_nodes, sampledata, stored_result
+from DeepGMMSlicer.scene.owned_nodes import CHART, SERIES
 from DeepGMMSlicer.scene.region import regionArray
 from DeepGMMSlicer.selftest import segmentsOf
 
@@ -260,12 +260,12 @@ class PanelTest(unittest.TestCase):
         surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
         self.assertTrue(output.GetSegmentation().ContainsRepresentation(surface))
         selection = slicer.app.applicationLogic().GetSelectionNode()
-        table, = result_nodes.ownedNodes(output, [result_nodes.TABLE])  # fmt: skip
+        table, = owned_nodes.ownedNodes(output, [owned_nodes.TABLE])  # fmt: skip
         self.assertEqual(selection.GetActiveTableID(), table.GetID())
         chart = slicer.mrmlScene.GetNodeByID(selection.GetActivePlotChartID())
-        self.assertIn(chart, result_nodes.ownedNodes(output, [CHART]))
-        self.assertEqual(len(result_nodes.ownedNodes(output, [result_nodes.MAP])), 4)
-        for series in result_nodes.ownedNodes(output, [SERIES]):
+        self.assertIn(chart, owned_nodes.ownedNodes(output, [CHART]))
+        self.assertEqual(len(owned_nodes.ownedNodes(output, [owned_nodes.MAP])), 4)
+        for series in owned_nodes.ownedNodes(output, [SERIES]):
             if series.IsA("vtkMRMLPlotSeriesNode"):
                 columns = series.GetTableNode().GetTable()
                 for name in (series.GetXColumnName(), series.GetYColumnName()):
@@ -323,18 +323,50 @@ class PanelTest(unittest.TestCase):
         self.assertEqual(names, ["heart.csv", "heart.html"])
         self.assertIn("heart.html", self.ui.statusLabel.text)
 
-    def test_placing_the_insertion_begins_anew(self):
-        self.ui.placeButton.click()
-        self.assertEqual(self.insertion.GetNumberOfControlPoints(), 0)
+    def test_insertion_is_placed_where_there_is_none(self):
         interaction = slicer.app.applicationLogic().GetInteractionNode()
-        self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.Place)
-        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
-        self.failing(self.ui.applyButton.click)
-        self.assertIn("RV insertion has no point", self.ui.statusLabel.text)
         slicer.mrmlScene.RemoveNode(self.insertion)
         self.ui.placeButton.click()
+        self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.Place)
         interaction.SetCurrentInteractionMode(interaction.ViewTransform)
         self.assertEqual(self.node.rvInsertion.GetName(), "RV insertion")
+        self.failing(self.ui.applyButton.click)
+        self.assertIn("RV insertion has no point", self.ui.statusLabel.text)
+
+    def test_region_is_picked_by_its_name_or_because_it_is_alone(self):
+        for node in (self.region, self.truth):
+            slicer.mrmlScene.RemoveNode(node)
+        inside = np.ones(slicer.util.arrayFromVolume(self.volumes[0]).shape, np.uint8)
+
+        def add(*names):
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "S")
+            for name in names:
+                segment = node.GetSegmentation().AddEmptySegment("", name)
+                slicer.util.updateSegmentBinaryLabelmapFromArray(
+                    inside, node, segment, self.volumes[0]
+                )
+            slicer.app.processEvents()
+            return node
+
+        for names, likely in (
+            (("Segment_1",), "Segment_1"),
+            (("RV", "Left Ventricle", "aorta"), "Left Ventricle"),
+            (("aorta", "endo", "epi"), "epi"),
+            (("scar", "healthy myocardium"), None),
+            (("scar",), None),
+            (("Myocard", "LV epi"), "LV epi"),
+        ):
+            with self.subTest(names):
+                node = add(*names)
+                self.assertIs(self.node.region, node if likely else None)
+                if likely:
+                    segment = node.GetSegmentation().GetSegment(self.node.segment)
+                    self.assertEqual(segment.GetName(), likely)
+                    self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
+                slicer.mrmlScene.RemoveNode(node)
+        self.ui.regionSelector.setCurrentNode(add("aorta", "LV"))
+        segmentation = self.node.region.GetSegmentation()
+        self.assertEqual(segmentation.GetSegment(self.node.segment).GetName(), "LV")
 
     # The ends of a run
 
