@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -97,7 +98,7 @@ def remarks(measures: dict[str, Any]) -> list[str]:
 
 
 def findings(measures: dict[str, Any]) -> str:
-    """Return what the panel says of a result: the figures looked for first, and the remarks."""
+    """Return, as HTML, what the panel says of a result: figures, then warnings, then notes."""
     heart = measures["infarct"] or {}
     lines = []
     for name, title in (("infarct", _("Infarct")), ("area_at_risk", _("Area at risk"))):
@@ -114,4 +115,5 @@ def findings(measures: dict[str, Any]) -> str:
         lines.append(
             _("Myocardial salvage index: {index}").format(index=f"{heart['salvage_index']:.2f}")
         )
-    return "\n".join([*lines, *remarks(measures)])
+    figures = "".join(f"<p><b>{html.escape(line)}</b></p>" for line in lines)
+    return figures + "".join(f"<p>{html.escape(remark)}</p>" for remark in remarks(measures))
