@@ -236,6 +236,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         )
         for widget in (self.ui.resampleLabel, self.ui.resampleButton):
             widget.setVisible(bool(differing))
+        self.ui.loadSampleButton.setVisible(not choices.chosenVolumes(node))
         if self._run is None:
             self._showReadiness()
 
@@ -329,6 +330,9 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         finally:
             self._run = None
             self._showRunning(False)
+        self.ui.imagesButton.collapsed = True  # so that the findings have room
+        self.ui.resultButton.collapsed = False
+        self.ui.scrollArea.ensureWidgetVisible(self.ui.findingsBrowser)
         views.showResult(output, node.show3D)
 
     def _cancel(self) -> None:

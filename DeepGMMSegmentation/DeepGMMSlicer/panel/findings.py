@@ -11,7 +11,7 @@ from ..scene.stored_result import RECORD
 from . import texts
 from .bullseye import drawBullseye
 
-WIDTH = 300  # pixels of the bull's-eye
+WIDTH = 250  # pixels of the bull's-eye
 
 
 class Findings:

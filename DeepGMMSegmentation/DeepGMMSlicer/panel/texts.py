@@ -115,5 +115,5 @@ def findings(measures: dict[str, Any]) -> str:
         lines.append(
             _("Myocardial salvage index: {index}").format(index=f"{heart['salvage_index']:.2f}")
         )
-    figures = "".join(f"<p><b>{html.escape(line)}</b></p>" for line in lines)
-    return figures + "".join(f"<p>{html.escape(remark)}</p>" for remark in remarks(measures))
+    figures = [f"<b>{html.escape(line)}</b>" for line in lines]
+    return "<br>".join([*figures, *map(html.escape, remarks(measures))])

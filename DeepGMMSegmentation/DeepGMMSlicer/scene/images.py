@@ -62,8 +62,8 @@ def gridDifference(volume: Any, reference: Any) -> str:
     return ", ".join(grid_differences(_grid(volume), _grid(reference)))
 
 
-def _grid(volume: Any) -> Grid:
-    """Return where the volume's voxels lie in the world (RAS), transforms included."""
+def voxelToWorld(volume: Any) -> np.ndarray:
+    """Return the 4 × 4 matrix from voxels (x, y, z) to the world (RAS), transforms included."""
     matrix = vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(matrix)
     toWorld = slicer.util.arrayFromVTKMatrix(matrix)
@@ -71,6 +71,12 @@ def _grid(volume: Any) -> Grid:
     if transform is not None:
         transform.GetMatrixTransformToWorld(matrix)
         toWorld = slicer.util.arrayFromVTKMatrix(matrix) @ toWorld
+    return toWorld
+
+
+def _grid(volume: Any) -> Grid:
+    """Return where the volume's voxels lie in the world (RAS)."""
+    toWorld = voxelToWorld(volume)
     axes = toWorld[:3, :3]
     spacing = np.linalg.norm(axes, axis=0)
     size = volume.GetImageData().GetDimensions()

@@ -29,7 +29,6 @@ def estimate(
         tissues=tissues,
         roles=tuple(roles),
         spacing=readSpacing(volumes[0]),
-        reference=makeGrid(volumes[0]),
     )
     voxels = np.count_nonzero(labels[inside])
     source = f"One segmentation of {voxels} voxels, labelled in 3D Slicer."

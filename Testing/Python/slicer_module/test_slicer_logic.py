@@ -8,8 +8,10 @@ import numpy as np
 import slicer
 import vtk
 from DeepGMMSlicer.scene import owned_nodes, result_nodes, sampledata
-from DeepGMMSlicer.scene.images import gridDifference, resampleVolume
+from DeepGMMSlicer.scene.images import gridDifference, resampleVolume, voxelToWorld
+from DeepGMMSlicer.scene.region import regionArray
 from DeepGMMSlicer.scene.stored_result import readRecord
+from DeepGMMSlicer.scene.views import showHeart
 from DeepGMMSlicer.selftest import segmentsOf
 
 from DeepGMMSegmentation import DeepGMMSegmentationLogic
@@ -61,6 +63,36 @@ class LogicTest(unittest.TestCase):
             for segment in node.GetSegmentation().GetSegmentIDs()
         )
         np.testing.assert_array_equal(painted, inside)
+
+    def test_views_show_the_slice_with_most_infarct_in_its_own_plane(self):
+        turn = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        rotation = vtk.vtkTransform()
+        rotation.RotateWXYZ(40, 1, 2, 0.5)
+        turn.SetMatrixTransformToParent(rotation.GetMatrix())
+        for node in (*self.volumes, self.region):
+            node.SetAndObserveTransformNodeID(turn.GetID())
+        views = {
+            view.GetLayoutName(): view for view in slicer.util.getNodesByClass("vtkMRMLSliceNode")
+        }
+        if "Red" not in views:
+            red = slicer.vtkMRMLSliceNode()
+            red.SetLayoutName("Red")
+            views["Red"] = slicer.mrmlScene.AddNode(red)
+        settings = Settings.infarct(["LGE", "T2", "bSSFP"], max_iterations=4, min_iterations=1)
+        node = self.process(segment="LV", settings=settings)
+        showHeart(node)
+        scar = regionArray(node, "scar", self.volumes[0])
+        to_world = voxelToWorld(self.volumes[0])
+        red = slicer.util.arrayFromVTKMatrix(views["Red"].GetSliceToRAS())
+        normal = to_world[:3, 2] / np.linalg.norm(to_world[:3, 2])
+        self.assertAlmostEqual(abs(red[:3, 2] @ normal), 1, places=5)
+        x, y, z, _one = np.linalg.inv(to_world) @ red[:, 3]
+        self.assertAlmostEqual(z, scar.sum(axis=(1, 2)).argmax(), places=3)
+        inside = np.argwhere(regionArray(self.region, "LV", self.volumes[0]))
+        self.assertTrue(np.allclose([y, x], inside.mean(axis=0)[1:], atol=0.5))
+        width, height, _depth = views["Red"].GetFieldOfView()
+        size = np.ptp(inside, axis=0)[1:] * self.volumes[0].GetSpacing()[0]
+        self.assertTrue(size.max() < min(width, height) < 2 * size.max())
 
     def test_inputs_are_untouched_and_the_result_is_beside_them(self):
         before = content(slicer.mrmlScene)

@@ -286,23 +286,23 @@ class PanelTest(unittest.TestCase):
         self.assertTrue(all(button.enabled for button in buttons))
 
     def test_findings_and_bulls_eye_are_shown_and_follow_a_recomputation(self):
-        self.assertTrue(self.ui.findingsLabel.isHidden())
+        self.assertTrue(self.ui.findingsBrowser.isHidden())
         self.node.max_iterations = 4
         self.ui.applyButton.click()
-        self.assertIn("Infarct: ", self.ui.findingsLabel.text)
-        self.assertIn("Warning: The fit had not converged", self.ui.findingsLabel.text)
+        self.assertIn("Infarct: ", self.ui.findingsBrowser.toPlainText())
+        self.assertIn("Warning: The fit had not converged", self.ui.findingsBrowser.toPlainText())
         self.assertIn("Warning: The fit had not converged", self.ui.logEdit.toPlainText())
-        picture, said = self.ui.bullseyeLabel.pixmap, self.ui.findingsLabel.text
+        picture, said = self.ui.bullseyeLabel.pixmap, self.ui.findingsBrowser.toPlainText()
         self.assertGreater(picture.width(), 300)
         pixels = picture.toImage()
         self.node.output.GetSegmentation().GetNthSegment(3).RemoveAllRepresentations()
         self.ui.recomputeButton.click()
-        self.assertNotEqual(self.ui.findingsLabel.text, said)
-        self.assertIn("Infarct: 0.0 g", self.ui.findingsLabel.text)
+        self.assertNotEqual(self.ui.findingsBrowser.toPlainText(), said)
+        self.assertIn("Infarct: 0.0 g", self.ui.findingsBrowser.toPlainText())
         self.assertNotEqual(self.ui.bullseyeLabel.pixmap.toImage(), pixels)
         self.assertIn("Recomputed", self.ui.statusLabel.text)
         self.node.output = None
-        self.assertTrue(self.ui.bullseyeLabel.isHidden())
+        self.assertTrue(self.ui.bullseyeSection.isHidden())
 
     def test_copied_table_can_be_pasted(self):
         self.ui.applyButton.click()
