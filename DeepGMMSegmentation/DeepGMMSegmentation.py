@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
@@ -25,8 +28,8 @@ import DeepGMMSlicer.panel.connectors  # noqa: F401  makes itself known to Slice
 from DeepGMMSlicer.logic import RESOURCES, DeepGMMSegmentationLogic, loadTerminology
 from DeepGMMSlicer.panel import choices, dependencies, presets, texts
 from DeepGMMSlicer.panel.findings import Findings
-from DeepGMMSlicer.panel.request import checkRequest, makeRequest, withNetwork
-from DeepGMMSlicer.panel.run import LogHandler, Run
+from DeepGMMSlicer.panel.log import LogHandler
+from DeepGMMSlicer.panel.request import checkRequest, makeRequest
 from DeepGMMSlicer.parameters import (
     ESTIMATED,
     FIELDS,
@@ -34,13 +37,15 @@ from DeepGMMSlicer.parameters import (
     DeepGMMSegmentationParameterNode,
     writeSettings,
 )
+from DeepGMMSlicer.run import Run
 from DeepGMMSlicer.scene import sampledata, views
 from DeepGMMSlicer.scene.labels import segmentsById
-from DeepGMMSlicer.scene.snapshot import SNAPSHOT, isEdited
+from DeepGMMSlicer.scene.snapshot import SNAPSHOT
 from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
+from DeepGMMSegmentationLib.result import Progress
 from DeepGMMSegmentationLib.settings import Settings
 
 
@@ -90,6 +95,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._basis: tuple = ()
         self._region: Any = None
         self._run: Optional[Run] = None
+        self._began = 0.0
+        self._target: Any = None
         self._closed = False
 
     # The life of the panel
@@ -142,6 +149,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         """Let go when the module is reloaded or the application ends."""
         self._closed = True
         self._cancel()
+        self.logic.worker.stop()
         logging.getLogger("DeepGMMSegmentationLib").removeHandler(self._logHandler)
         self.setParameterNode(None)
         self.removeObservers()
@@ -151,8 +159,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.initializeParameterNode()
 
     def exit(self) -> None:
-        """Disconnect when the user leaves the module, which ends a run."""
-        self._cancel()
+        """Disconnect when the user leaves the module; a run goes on."""
         self.setParameterNode(None)
 
     def onSceneAboutToChange(self, caller: Any, event: Any) -> None:
@@ -265,6 +272,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         try:
             checkRequest(makeRequest(self._parameterNode))
             reason = ""
+            if not dependencies.missing():
+                self.logic.worker.prepare()  # it takes seconds to load PyTorch
         except InvalidInput as error:
             reason = str(error)
         self.ui.applyButton.enabled = not reason
@@ -293,47 +302,54 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         if self._run:
             self._cancel()
             return
-        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")):
-            try:
-                self._apply()
-            except Cancelled as cancelled:
-                self._tell(str(cancelled))
-            except Exception as error:
-                self._tell(str(error))
-                raise
-
-    def _apply(self) -> None:
         node = self._parameterNode
-        self._run = Run(self._showProgress)
-        self._showRunning(True)
-        try:
-            self._tell(_("Loading PyTorch…"))
-            slicer.app.processEvents()
+        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")), self._telling():
             dependencies.ensure(network=bool(node.network))
-            dependencies.load()
             request = makeRequest(node)
-            edited = node.output if node.output and isEdited(node.output) else None
-            if edited:
-                request["output"] = None  # nobody's work is written over
-            if node.network:
-                request = withNetwork(node, request)
-            self._tell(texts.settingsText(request["settings"]))
-            output = self.logic.process(
-                **request, progress=self._run.progress, heartbeat=self._run.heartbeat
+            self._began, self._target = time.monotonic(), node.output
+            self._run = self.logic.process(
+                **request,
+                keepEdits=True,
+                progress=self._showProgress,
+                wait=False,
+                whenDone=self._onDone,
             )
+            if "settings" in request:
+                self._tell(texts.settingsText(request["settings"]))
+            self._tell(_("Preparing…"))
+            self._showRunning(True)
+
+    def _onDone(self, output: Any, error: Optional[Exception]) -> None:
+        """Show the result of a run, or say why there is none."""
+        self._run = None
+        self._showRunning(False)
+        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")), self._telling():
+            if isinstance(error, Cancelled):
+                self._tell(str(error))
+                return
+            if error:
+                raise error
+            node = self.logic.getParameterNode()
             node.output = output
             if node.show3D:
                 output.CreateClosedSurfaceRepresentation()
             self._tell(texts.summary(readRecord(output)))
-            if edited:
-                self._tell(texts.writtenBeside(output.GetName(), edited.GetName()))
-        finally:
-            self._run = None
-            self._showRunning(False)
-        self.ui.imagesButton.collapsed = True  # so that the findings have room
-        self.ui.resultButton.collapsed = False
-        self.ui.scrollArea.ensureWidgetVisible(self.ui.findingsBrowser)
-        views.showResult(output, node.show3D)
+            if self._target and output is not self._target:
+                self._tell(texts.writtenBeside(output.GetName(), self._target.GetName()))
+            if self._parameterNode:  # or the user is in another module, whose views these are
+                self.ui.imagesButton.collapsed = True  # so that the findings have room
+                self.ui.resultButton.collapsed = False
+                self.ui.scrollArea.ensureWidgetVisible(self.ui.findingsBrowser)
+                views.showResult(output, node.show3D)
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say in the status line why something failed."""
+        try:
+            yield
+        except Exception as error:
+            self._tell(str(error))
+            raise
 
     def _cancel(self) -> None:
         if self._run:
@@ -464,7 +480,9 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self._showTorch()
             self.update()
 
-    def _showProgress(self, event: Any, secondsLeft: float) -> None:
+    def _showProgress(self, event: Progress) -> None:
+        elapsed = time.monotonic() - self._began
+        secondsLeft = elapsed * (1 - event.fraction) / event.fraction
         self.ui.progressBar.value = int(1000 * event.fraction)
         self.ui.statusLabel.text = texts.progressText(event, secondsLeft)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
@@ -15,23 +17,25 @@ from slicer import (
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-import DeepGMMSegmentationLib
+from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.io.sequences import role
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
+from DeepGMMSegmentationLib.worker import Answer, Request, Worker
 
 from .parameters import DeepGMMSegmentationParameterNode
+from .run import Done, Run
 from .scene import owned_nodes, result_nodes, tables
-from .scene.guard import Guard
 from .scene.images import checkVolumes, readArrays, readSpacing
 from .scene.inputs import checkInputs
 from .scene.labels import readStrokes
 from .scene.measuring import checkInsertion, readMarks, writeReport
 from .scene.prior_estimation import estimate
 from .scene.region import regionArray, regionName
-from .scene.stored_result import readRecord
+from .scene.snapshot import isEdited
+from .scene.stored_result import readRecord, tissueNames
 
 RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 
@@ -49,6 +53,8 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
+        self._run: Optional[Run] = None
+        self.worker = Worker(shutil.which("PythonSlicer") or sys.executable)
         loadTerminology()
 
     def getParameterNode(self) -> DeepGMMSegmentationParameterNode:
@@ -74,10 +80,14 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         remote: Any = None,
         output: Optional[vtkMRMLSegmentationNode] = None,
         maps: bool = False,
+        changes: Optional[Mapping[str, Any]] = None,
+        keepEdits: bool = False,
         progress: Optional[ProgressCallback] = None,
         heartbeat: Optional[Callable[[], None]] = None,
-    ) -> vtkMRMLSegmentationNode:
-        """Divide a region of aligned volumes into tissues.
+        wait: bool = True,
+        whenDone: Optional[Done] = None,
+    ) -> Union[vtkMRMLSegmentationNode, Run]:
+        """Divide a region of aligned volumes into tissues, in a process of its own.
 
         Parameters
         ----------
@@ -108,13 +118,25 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             A segmentation whose content is replaced, until `undo`; by default a new one.
         maps : bool
             Whether to add the probabilities and their entropy as volumes.
-        progress, heartbeat : callable, optional
-            As in `DeepGMMSegmentationLib.segment`; either may raise `Cancelled`.
+        changes : mapping, optional
+            Settings in which a network's own are changed.
+        keepEdits : bool
+            Whether a new segmentation is added where `output` was edited or drawn by the user.
+        progress : callable, optional
+            Called with a `Progress` once per iteration; may raise `Cancelled`.
+        heartbeat : callable, optional
+            Called 20 times a second while this waits; may raise `Cancelled`.
+        wait : bool
+            Whether to return when the result is in the scene, or at once.
+        whenDone : callable, optional
+            Called at the end with the segmentation and None, or None and the error, where this
+            does not wait.
 
         Returns
         -------
-        vtkMRMLSegmentationNode
-            With the result's tables, charts and maps as node references.
+        vtkMRMLSegmentationNode or Run
+            With the result's tables, charts and maps as node references; the run where this does
+            not wait.
 
         Raises
         ------
@@ -126,31 +148,45 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         marks = readMarks(rvInsertion, remote, volumes[0])
         spacing = readSpacing(volumes[0])
         checkInsertion(marks, inside, spacing)
-        if isinstance(network, (str, Path)):
+        if self._run is not None and not self._run.done:
+            raise InvalidInput(_("A run is going on; wait for its end, or cancel it."))
+        if strokes is not None and isinstance(network, (str, Path)):
             from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
-            network = TrainedNetwork.load(network)
-        settings = settings or (network.settings if network else Settings())
-        tissues = tissues or [tissue(name, i) for i, name in enumerate(settings.tissues)]
-        seeds = None
-        if strokes is not None:
-            seeds = readStrokes(strokes, [tissue.name for tissue in tissues], volumes[0])
-        name = _("{region} tissues").format(region=regionName(region, segment))
-        guard = Guard([*volumes, region, output], progress, heartbeat)
-        result = DeepGMMSegmentationLib.segment(
-            images,
-            inside,
-            settings,
-            network=network,
-            refine=refine,
-            spacing=spacing,
-            roles=roles or _rolesByName(volumes),
-            progress=guard.progress,
-            heartbeat=guard.heartbeat,
-            seeds=seeds,
+            network = TrainedNetwork.load(network)  # its tissues say what strokes are called
+        if settings is None and not isinstance(network, (str, Path)):
+            settings = network.settings if network else Settings()
+        if tissues is None and settings is not None:
+            tissues = [tissue(name, i) for i, name in enumerate(settings.tissues)]
+        names = tissues and [tissue.name for tissue in tissues]
+        request = Request(
+            arguments={
+                "images": images,
+                "roi": inside,
+                "settings": settings,
+                "network": network,
+                "refine": refine,
+                "spacing": spacing,
+                "roles": roles or _rolesByName(volumes),
+                "seeds": None if strokes is None else readStrokes(strokes, names, volumes[0]),
+            },
+            marks=vars(marks),
+            changes=changes or {},
+            tissues=names and settings and tissueNames(names, settings.tissues),
         )
-        guard.heartbeat()
-        return result_nodes.addResult(result, tissues, volumes, images, name, marks, output, maps)
+        name = _("{region} tissues").format(region=regionName(region, segment))
+
+        def finish(answer: Answer) -> vtkMRMLSegmentationNode:
+            shown = tissues or [tissue(name, i) for i, name in enumerate(answer.result.tissues)]
+            target = None if output and keepEdits and isEdited(output) else output
+            return result_nodes.addResult(answer, shown, volumes, images, name, target, maps)
+
+        nodes = [node for node in (*volumes, region, output) if node is not None]
+        self._run = Run(self.worker, request, nodes, finish, progress)
+        if wait:
+            return self._run.wait(heartbeat)
+        self._run.follow(whenDone)
+        return self._run
 
     def recompute(
         self,

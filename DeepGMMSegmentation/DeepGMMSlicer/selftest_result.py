@@ -227,7 +227,7 @@ class ResultTests:
         self.assertIn("late scar", ui.priorEdit.toPlainText())
         self.assertNotIn("True tissues", node.estimatedPrior)
         self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
-        ui.applyButton.click()
+        self.apply()
         for name, least in (("blood pool", 0.85), ("healthy myocardium", 0.7), ("late scar", 0.5)):
             labels, true = (
                 regionArray(each, name, self.volumes[0]) for each in (node.output, self.truth)
@@ -241,7 +241,7 @@ class ResultTests:
         node.preset = NO_REFLOW
         names = ["blood pool", "healthy myocardium", "edema", "scar", "no-reflow"]
         self.assertEqual([name for name, color in node.tissues], names)
-        self.panel.ui.applyButton.click()
+        self.apply()
         table = self.voxels(node.output)
         self.assertEqual(list(table)[:5], names)
         self.assertEqual(table["infarct"], table["scar"] + table["no-reflow"])
@@ -269,7 +269,7 @@ class ResultTests:
             self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
             ui.refineSpinBox.value = 2
             ui.min_islandSpinBox.value = 5
-            ui.applyButton.click()
+            self.apply()
             record = readRecord(node.output)
             self.assertEqual(record["network"], network.named(2))
             self.assertEqual(record["settings"]["filters"], 2)

@@ -61,10 +61,10 @@ class SafetyTests:
         """Apply writes beside what the user drew or corrected, and over its own result only."""
         node, first = self.logic.getParameterNode(), self.volumes[0]
         node.max_iterations = 4
-        self.panel.ui.applyButton.click()
+        self.apply()
         result = node.output
         self.assertFalse(isEdited(result))
-        self.panel.ui.applyButton.click()
+        self.apply()
         self.assertIs(node.output, result)
         scar = regionArray(result, "scar", first)
         corrected = scar & (np.cumsum(scar).reshape(scar.shape) > 30)
@@ -74,7 +74,7 @@ class SafetyTests:
         for output, name in ((result, "scar"), (drawn, "epi")):
             voxels = regionArray(output, name, first)
             node.output = output
-            self.panel.ui.applyButton.click()
+            self.apply()
             self.assertIsNot(node.output, output)
             np.testing.assert_array_equal(regionArray(output, name, first), voxels)
             self.assertIn(output.GetName(), self.panel.ui.logEdit.toPlainText())
@@ -84,11 +84,11 @@ class SafetyTests:
         node = self.logic.getParameterNode()
         self.assertFalse(self.panel.ui.undoButton.enabled)
         node.max_iterations = 4
-        self.panel.ui.applyButton.click()
+        self.apply()
         self.assertFalse(self.panel.ui.undoButton.enabled)
         before = self.voxels(node.output), readRecord(node.output), itemChildren(node.output)
         node.preset = HEALTHY
-        self.panel.ui.applyButton.click()
+        self.apply()
         after = self.voxels(node.output), readRecord(node.output), itemChildren(node.output)
         self.assertNotEqual(before, after)
         for wanted in (before, after, before):
@@ -137,10 +137,10 @@ class SafetyTests:
         """The Data module lists the segments that there are, and none of an earlier result."""
         node = self.logic.getParameterNode()
         node.max_iterations = 2
-        self.panel.ui.applyButton.click()
+        self.apply()
         self.assertEqual(len(itemChildren(node.output)), 4)
         self.panel.ui.presetSelector.currentIndex = PRESETS.index(HEALTHY)
-        self.panel.ui.applyButton.click()
+        self.apply()
         self.assertEqual(itemChildren(node.output), ["blood pool", "healthy myocardium"])
 
     def test_ApplyAddsOneItemAndItsFolder(self) -> None:

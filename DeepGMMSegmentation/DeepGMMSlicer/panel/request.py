@@ -47,8 +47,9 @@ def makeRequest(node: Any) -> dict[str, Any]:
                     path=node.network
                 )
             )
-        Settings(**{name: getattr(node, name) for name in FREE})  # refuses what it cannot take
-        return {**request, "network": node.network, "refine": node.refine}
+        changes = {name: getattr(node, name) for name in FREE}
+        Settings(**changes)  # refuses what it cannot take
+        return {**request, "network": node.network, "refine": node.refine, "changes": changes}
     prior = readEstimatedPrior(node) if node.preset == ESTIMATED else presetPrior(node)
     if prior and chosen and not set(prior.means) & set(chosen.values()):
         raise InvalidInput(
@@ -66,22 +67,6 @@ def makeRequest(node: Any) -> dict[str, Any]:
 def checkRequest(request: dict[str, Any]) -> None:
     """Refuse a request that the logic's `process` would refuse, as far as a look at it tells."""
     checkInputs(**{name: request[name] for name in inspect.signature(checkInputs).parameters})
-
-
-def withNetwork(node: Any, request: dict[str, Any]) -> dict[str, Any]:
-    """Return the request with the network's file read, which takes PyTorch, and its settings.
-
-    Raises
-    ------
-    InvalidInput
-        If the file is no trained network.
-    """
-    from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
-
-    network = TrainedNetwork.load(request["network"])
-    free = {name: getattr(node, name) for name in FREE}
-    settings = dataclasses.replace(network.settings, **free)
-    return {**request, "network": network, "settings": settings}
 
 
 def _readTissues(rows: TissueList) -> list[Tissue]:

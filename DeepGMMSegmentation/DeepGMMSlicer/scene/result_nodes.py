@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -16,9 +15,10 @@ from vtk.util.numpy_support import numpy_to_vtk
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import Tissue
+from DeepGMMSegmentationLib.worker import Answer
 
 from .charts import histogramChart, nllChart
-from .measuring import Marks, measure, readMarks
+from .measuring import measure, readMarks
 from .owned_nodes import (
     ENTROPY,
     MAP,
@@ -42,7 +42,6 @@ from .stored_result import (
     readRecord,
     readResult,
     readTissues,
-    tissueNames,
 )
 from .tables import Columns, addTable, fillTable, measureColumns, segmentColumns
 
@@ -50,12 +49,11 @@ Owned = list[tuple[str, Any]]  # nodes that belong to a segmentation, with the r
 
 
 def addResult(
-    result: Result,
+    answer: Answer,
     tissues: Sequence[Tissue],
     volumes: Sequence[Any],
     images: np.ndarray,
     name: str,
-    marks: Marks,
     output: Optional[Any] = None,
     maps: bool = False,
 ) -> Any:
@@ -66,7 +64,8 @@ def addResult(
 
     Parameters
     ----------
-    result : Result
+    answer : Answer
+        The result and its measures.
     tissues : sequence of Tissue
         Name, colour and terminology of each class.
     volumes : sequence of vtkMRMLScalarVolumeNode
@@ -75,17 +74,12 @@ def addResult(
         What they hold.
     name : str
         Of a new segmentation.
-    marks : Marks
-        What the user marked for the measures.
     output : vtkMRMLSegmentationNode, optional
         A segmentation whose content is replaced; by default a new one is added.
     maps : bool
         Whether to add the probabilities and their entropy as volumes.
     """
-    result = dataclasses.replace(
-        result, tissues=tissueNames([tissue.name for tissue in tissues], result.tissues)
-    )
-    measures = measure(result, images, marks).to_dict()
+    result, measures = answer.result, answer.measures
     segmentation = makeSegmentation(result.labels, tissues, volumes[0])
     text = json.dumps(makeRecord(result, measures))
     with allOrNothing():

@@ -3,6 +3,7 @@
 # ruff: noqa: PT009, PT027  (Slicer runs these by unittest)
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -52,14 +53,26 @@ class PanelTest(unittest.TestCase):
     def quick(self):
         self.node.method, self.node.min_iterations, self.node.max_iterations = "GMM", 1, 2
 
-    def during(self, action, milliseconds=1000):
+    def apply(self):
+        """Click Apply, and let the window live until the run has ended."""
+        self.ui.applyButton.click()
+        self.let_run(lambda: self.ui.applyButton.text == "Apply")
+
+    def let_run(self, condition, seconds=120):
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, "It did not happen in time.")
+            slicer.app.processEvents()
+            time.sleep(0.005)
+
+    def during(self, action):
         """Start a run that would not end, and do something while it goes on."""
         for name, value in ENDLESS.items():
             setattr(self.node, name, value)
-        done = []
-        qt.QTimer.singleShot(milliseconds, lambda: done.append(action()))
         self.ui.applyButton.click()
-        self.assertEqual(len(done), 1)
+        self.let_run(lambda: "iteration" in self.ui.statusLabel.text)
+        action()
+        self.let_run(lambda: self.ui.applyButton.text == "Apply")
 
     def segmentations(self):
         return set(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
@@ -135,7 +148,7 @@ class PanelTest(unittest.TestCase):
         names = ["blood pool", "healthy myocardium", "edema", "scar"]
         self.assertEqual([name for name, color in self.node.tissues], names)
         self.ui.tissueTable.item(3, 0).setText("Scar")
-        self.ui.applyButton.click()
+        self.apply()
         record = stored_result.readRecord(self.node.output)
         self.assertIsNotNone(record["measures"]["infarct"])
         scar = segmentsOf(self.node.output)[3]
@@ -171,7 +184,7 @@ class PanelTest(unittest.TestCase):
 
     def test_names_of_the_preset_are_found(self):
         """The clicks of the tutorial find each tissue where it is."""
-        self.ui.applyButton.click()
+        self.apply()
         self.assertEqual(
             [segment.GetName() for segment in segmentsOf(self.node.output)],
             ["blood pool", "healthy myocardium", "edema", "scar"],
@@ -203,7 +216,7 @@ class PanelTest(unittest.TestCase):
         self.ui.presetSelector.currentIndex = PRESETS.index(UNNAMED)
         self.ui.tissueTable.item(3, 0).setText("scar")
         self.ui.tissueTable.cellWidget(0, 1).setColor(qt.QColor(1, 2, 3))
-        self.ui.applyButton.click()
+        self.apply()
         segments = segmentsOf(self.node.output)
         self.assertEqual([round(255 * value) for value in segments[0].GetColor()], [1, 2, 3])
         self.assertEqual(segments[3].GetName(), "scar")
@@ -255,7 +268,7 @@ class PanelTest(unittest.TestCase):
         self.quick()
         self.ui.mapsCheckBox.checked = True
         self.ui.show3DCheckBox.checked = True
-        self.ui.applyButton.click()
+        self.apply()
         output = self.node.output
         surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
         self.assertTrue(output.GetSegmentation().ContainsRepresentation(surface))
@@ -282,18 +295,18 @@ class PanelTest(unittest.TestCase):
         self.node.output = self.truth  # a segmentation, but no result
         self.assertFalse(any(button.enabled for button in buttons))
         self.node.output = None
-        self.ui.applyButton.click()
+        self.apply()
         self.assertTrue(all(button.enabled for button in buttons))
 
     def test_findings_and_bulls_eye_are_shown_and_follow_a_recomputation(self):
         self.assertTrue(self.ui.findingsBrowser.isHidden())
         self.node.max_iterations = 4
-        self.ui.applyButton.click()
+        self.apply()
         self.assertIn("Infarct: ", self.ui.findingsBrowser.toPlainText())
         self.assertIn("Warning: The fit had not converged", self.ui.findingsBrowser.toPlainText())
         self.assertIn("Warning: The fit had not converged", self.ui.logEdit.toPlainText())
         picture, said = self.ui.bullseyeLabel.pixmap, self.ui.findingsBrowser.toPlainText()
-        self.assertGreater(picture.width(), 300)
+        self.assertGreater(picture.width(), 200)  # of one, with numbers 11 pixels high
         pixels = picture.toImage()
         self.node.output.GetSegmentation().GetNthSegment(3).RemoveAllRepresentations()
         self.ui.recomputeButton.click()
@@ -305,7 +318,7 @@ class PanelTest(unittest.TestCase):
         self.assertTrue(self.ui.bullseyeSection.isHidden())
 
     def test_copied_table_can_be_pasted(self):
-        self.ui.applyButton.click()
+        self.apply()
         self.ui.copyButton.click()
         lines = [line.split("\t") for line in qt.QApplication.clipboard().text().splitlines()]
         self.assertEqual(lines[0][:3], ["Tissue", "Voxels", "Volume [mL]"])
@@ -314,7 +327,7 @@ class PanelTest(unittest.TestCase):
         self.assertIn(["scar", str(scar)], [line[:2] for line in lines])
 
     def test_report_goes_where_the_user_says(self):
-        self.ui.applyButton.click()
+        self.apply()
         with tempfile.TemporaryDirectory() as folder:
             for path in ("", str(Path(folder) / "heart.html")):
                 with mock.patch.object(self.module, "savePath", return_value=path):
@@ -330,7 +343,7 @@ class PanelTest(unittest.TestCase):
         self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.Place)
         interaction.SetCurrentInteractionMode(interaction.ViewTransform)
         self.assertEqual(self.node.rvInsertion.GetName(), "RV insertion")
-        self.failing(self.ui.applyButton.click)
+        self.failing(self.apply)
         self.assertIn("RV insertion has no point", self.ui.statusLabel.text)
 
     def test_region_is_picked_by_its_name_or_because_it_is_alone(self):
@@ -370,23 +383,18 @@ class PanelTest(unittest.TestCase):
 
     # The ends of a run
 
-    def test_window_lives_during_a_run(self):
-        ticks = []
-        timer = qt.QTimer()
-        timer.setInterval(50)
-        timer.connect("timeout()", lambda: ticks.append(self.ui.progressBar.value))
-        timer.start()
-        self.during(self.ui.applyButton.click, 3000)
-        timer.stop()
-        self.assertGreater(len(ticks), 5)
-        self.assertEqual(self.segmentations(), {self.region, self.truth})
-        self.assertTrue(self.ui.applyButton.enabled)
-
-    def test_leaving_the_module_ends_a_run(self):
-        self.during(self.representation.exit)
-        self.assertEqual(self.segmentations(), {self.region, self.truth})
-        self.representation.enter()
-        self.assertTrue(self.ui.applyButton.enabled)
+    def test_work_goes_on_during_a_run(self):
+        """What is drawn meanwhile stays: the result is written beside it."""
+        self.quick()
+        drawn = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Drawn")
+        self.node.output = drawn
+        self.ui.applyButton.click()
+        segment = drawn.GetSegmentation().AddEmptySegment("", "mine")
+        inside = regionArray(self.region, "LV", self.volumes[0]).astype(np.uint8)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(inside, drawn, segment, self.volumes[0])
+        self.let_run(lambda: self.ui.applyButton.text == "Apply")
+        self.assertIsNot(self.node.output, drawn)
+        self.assertEqual([each.GetName() for each in segmentsOf(drawn)], ["mine"])
 
     def test_reloading_the_module_ends_a_run(self):
         before = dict(sys.modules)
@@ -413,7 +421,7 @@ class PanelTest(unittest.TestCase):
         self.quick()
         before = slicer.mrmlScene.GetNumberOfNodes()
         slicer.util.arrayFromVolume(self.volumes[0])[:] = 7
-        self.failing(self.ui.applyButton.click)
+        self.failing(self.apply)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
         self.assertIn("LGE", self.ui.statusLabel.text)
         self.assertTrue(self.ui.applyButton.enabled)
