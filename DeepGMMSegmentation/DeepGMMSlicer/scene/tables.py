@@ -92,7 +92,7 @@ def segmentColumns(segments: Iterable[Mapping[str, Any]]) -> Columns:
                     "max_transmurality",
                 )
             ),
-            each["extent"],
+            segment["extent"],
         ]
         for segment in segments
     ]
