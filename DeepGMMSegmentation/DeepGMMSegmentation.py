@@ -48,6 +48,9 @@ from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.result import Progress
 from DeepGMMSegmentationLib.settings import Settings
 
+HOMEPAGE = "https://github.com/DeepGMMSegmentation/DeepGMMSegmentation"
+TUTORIAL = f"{HOMEPAGE}#tutorial-from-images-to-sizes-in-ten-steps"
+
 
 class DeepGMMSegmentation(ScriptedLoadableModule):
     """What Slicer knows of the module before it is opened."""
@@ -60,8 +63,9 @@ class DeepGMMSegmentation(ScriptedLoadableModule):
         self.parent.contributors = ["The DeepGMMSegmentation contributors"]
         self.parent.helpText = _(
             "Divides a region, foremost the left ventricle, of aligned MR sequences (LGE, T2, "
-            "bSSFP) into tissues without any labels, and measures them."
-        )
+            'bSSFP) into tissues without any labels, and measures them. <a href="{tutorial}">'
+            "Tutorial in ten steps</a>."
+        ).format(tutorial=TUTORIAL)
         self.parent.acknowledgementText = _(
             "Methods: M. Schwab, A. Mayr, M. Haltmeier, Deep Gaussian mixture model for "
             'unsupervised image segmentation, <a href="https://arxiv.org/abs/2404.12252">'

@@ -204,7 +204,7 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, ScriptedLoadableModuleTe
     def beginEndlessRun(self) -> None:
         """Click Apply for a run that would not end, and wait for its first iterations."""
         ui, node = self.panel.ui, self.logic.getParameterNode()
-        node.method, node.tolerance, node.max_iterations = "deepSVG", 0.0, 100_000
+        node.method, node.tolerance, node.max_iterations = "SVGMM", 0.0, 100_000
         ui.applyButton.click()
         self.letRun(lambda: "iteration" in ui.statusLabel.text)
 

@@ -20,7 +20,7 @@ from DeepGMMSegmentationLib.worker import Answer, Request, Worker
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = heart()
 QUICK = Settings(method="GMM", max_iterations=3, min_iterations=1)
-ENDLESS = Settings(method="deepSVG", tolerance=0.0, max_iterations=100_000)
+ENDLESS = Settings(method="GMM", tolerance=0.0, max_iterations=100_000)
 
 
 def request(**changes):

@@ -24,7 +24,7 @@ from DeepGMMSlicer.selftest import segmentsOf
 from DeepGMMSegmentationLib import Settings
 from DeepGMMSegmentationLib.errors import DeepGMMError, InvalidInput
 
-ENDLESS = {"method": "deepSVG", "tolerance": 0.0, "max_iterations": 100_000}
+ENDLESS = {"method": "GMM", "tolerance": 0.0, "max_iterations": 100_000}
 
 
 class PanelTest(unittest.TestCase):
