@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
@@ -21,10 +24,12 @@ if importlib.util.find_spec("DeepGMMSegmentationLib") is None:
     # Run from the sources, where the library lies beside the module's folder.
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import DeepGMMSlicer.panel.connectors  # noqa: F401  makes itself known to Slicer's wrapper
 from DeepGMMSlicer.logic import RESOURCES, DeepGMMSegmentationLogic, loadTerminology
-from DeepGMMSlicer.panel import choices, dependencies, texts
+from DeepGMMSlicer.panel import choices, dependencies, presets, texts
 from DeepGMMSlicer.panel.findings import Findings
-from DeepGMMSlicer.panel.run import LogHandler, Run
+from DeepGMMSlicer.panel.log import LogHandler
+from DeepGMMSlicer.panel.request import checkRequest, makeRequest
 from DeepGMMSlicer.parameters import (
     ESTIMATED,
     FIELDS,
@@ -32,12 +37,19 @@ from DeepGMMSlicer.parameters import (
     DeepGMMSegmentationParameterNode,
     writeSettings,
 )
-from DeepGMMSlicer.scene import result_nodes, sampledata
-from DeepGMMSlicer.scene.stored_result import recordOf
+from DeepGMMSlicer.run import Run
+from DeepGMMSlicer.scene import sampledata, views
+from DeepGMMSlicer.scene.labels import segmentsById
+from DeepGMMSlicer.scene.snapshot import SNAPSHOT
+from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
+from DeepGMMSegmentationLib.result import Progress
 from DeepGMMSegmentationLib.settings import Settings
+
+HOMEPAGE = "https://github.com/DeepGMMSegmentation/DeepGMMSegmentation"
+TUTORIAL = f"{HOMEPAGE}#tutorial-from-images-to-sizes-in-ten-steps"
 
 
 class DeepGMMSegmentation(ScriptedLoadableModule):
@@ -51,8 +63,9 @@ class DeepGMMSegmentation(ScriptedLoadableModule):
         self.parent.contributors = ["The DeepGMMSegmentation contributors"]
         self.parent.helpText = _(
             "Divides a region, foremost the left ventricle, of aligned MR sequences (LGE, T2, "
-            "bSSFP) into tissues without any labels, and measures them."
-        )
+            'bSSFP) into tissues without any labels, and measures them. <a href="{tutorial}">'
+            "Tutorial in ten steps</a>."
+        ).format(tutorial=TUTORIAL)
         self.parent.acknowledgementText = _(
             "Methods: M. Schwab, A. Mayr, M. Haltmeier, Deep Gaussian mixture model for "
             'unsupervised image segmentation, <a href="https://arxiv.org/abs/2404.12252">'
@@ -84,7 +97,10 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
         self._parameterNodeGuiTag = None
         self._basis: tuple = ()
+        self._region: Any = None
         self._run: Optional[Run] = None
+        self._began = 0.0
+        self._target: Any = None
         self._closed = False
 
     # The life of the panel
@@ -103,6 +119,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.addObserver(scene, event, self.onSceneAboutToChange)
         for event in (scene.EndCloseEvent, scene.EndImportEvent):
             self.addObserver(scene, event, self.onSceneChanged)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         for button, slot in (
             (self.ui.applyButton, self.onApply),
             (self.ui.loadSampleButton, self.onLoadSample),
@@ -114,6 +132,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             (self.ui.placeButton, self.onPlace),
             (self.ui.showResultButton, self.onShowResult),
             (self.ui.recomputeButton, self.onRecompute),
+            (self.ui.undoButton, self.onUndo),
             (self.ui.copyButton, self.onCopy),
             (self.ui.reportButton, self.onReport),
         ):
@@ -121,7 +140,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._logHandler = LogHandler(self.ui.logEdit.appendPlainText)
         logging.getLogger("DeepGMMSegmentationLib").addHandler(self._logHandler)
         self.findings = Findings(self.ui)
-        brought = {"preset", "tissues", *FIELDS} - set(choices.FREE)
+        brought = {"preset", "tissues", *FIELDS} - set(presets.FREE)
         self._broughtByNetwork = [self.ui.paperButton, self.ui.defaultsButton] + [
             widget
             for widget in vars(self.ui).values()
@@ -134,6 +153,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         """Let go when the module is reloaded or the application ends."""
         self._closed = True
         self._cancel()
+        self.logic.worker.stop()
         logging.getLogger("DeepGMMSegmentationLib").removeHandler(self._logHandler)
         self.setParameterNode(None)
         self.removeObservers()
@@ -143,8 +163,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.initializeParameterNode()
 
     def exit(self) -> None:
-        """Disconnect when the user leaves the module, which ends a run."""
-        self._cancel()
+        """Disconnect when the user leaves the module; a run goes on."""
         self.setParameterNode(None)
 
     def onSceneAboutToChange(self, caller: Any, event: Any) -> None:
@@ -156,6 +175,23 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         """Show the choices of the scene that was closed or loaded, where the panel is shown."""
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, caller: Any, event: Any, node: Any) -> None:
+        """Look at a new node once it has its name and its data."""
+
+        def pick() -> None:
+            if self._parameterNode and slicer.mrmlScene.IsNodePresent(node):
+                choices.pickAmong(self._parameterNode, [node])
+
+        if self._parameterNode and node.IsA("vtkMRMLDisplayableNode"):
+            qt.QTimer.singleShot(0, pick)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, caller: Any, event: Any, node: Any) -> None:
+        """Choose nothing in place of a node that vanishes, before the selectors take another."""
+        if self._parameterNode:
+            choices.forget(self._parameterNode, node)
 
     def onReload(self) -> None:
         """Reload the module's parts and the library with it."""
@@ -180,7 +216,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.update)
         self._parameterNode = node
         if node:
-            self._basis = choices.basis(node)
+            self._basis, self._region = presets.basis(node), node.region
             self._showSegments()  # before the segment is written to the widget
             self._parameterNodeGuiTag = node.connectGui(self.ui)
             self._translateChoices()
@@ -194,6 +230,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             return
         self._followChoices()
         self._showSegments()
+        self._followRegion()
         fitted = not node.network  # a trained network brings its tissues and most settings
         for widget in self._broughtByNetwork:
             widget.enabled = fitted
@@ -202,31 +239,45 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.ui.methodDescription.text = texts.methodDescription(node.method if fitted else "")
         self.ui.estimateButton.enabled = node.labelled is not None
         self.findings.show(node.output)
+        snapshot = node.output and node.output.GetNodeReference(SNAPSHOT)
+        self.ui.undoButton.enabled = bool(snapshot)
         differing = choices.differingVolumes(node)
         self.ui.resampleLabel.text = "\n".join(
             f"{volume.GetName()}: {difference}" for volume, difference in differing.items()
         )
         for widget in (self.ui.resampleLabel, self.ui.resampleButton):
             widget.setVisible(bool(differing))
+        self.ui.loadSampleButton.setVisible(not choices.chosenVolumes(node))
         if self._run is None:
             self._showReadiness()
 
     def _followChoices(self) -> None:
         """Bring settings and tissues into line with a changed preset, method or set of images."""
         node, before = self._parameterNode, self._basis
-        self._basis = choices.basis(node)
+        self._basis = presets.basis(node)
         with slicer.util.NodeModify(node):
             if self._basis != before:
-                choices.applyRecommended(node, keep=choices.FREE)
+                presets.applyRecommended(node, keep=presets.FREE)
                 if (self._basis[0], self._basis[2]) != (before[0], before[2]):
-                    choices.resetTissues(node)
-            choices.matchTissuesToClasses(node)
+                    presets.resetTissues(node)
+            presets.matchTissuesToClasses(node)
+
+    def _followRegion(self) -> None:
+        """Choose a likely segment of another region."""
+        node = self._parameterNode
+        region, self._region = self._region, node.region
+        if node.region is region or not isinstance(node.region, vtkMRMLSegmentationNode):
+            return
+        if node.segment not in segmentsById(node.region):
+            node.segment = choices.likelyRegion([node.region])[1]
 
     def _showReadiness(self) -> None:
         """Enable Apply, or say in its tooltip why it cannot be clicked."""
         try:
-            choices.request(self._parameterNode)
+            checkRequest(makeRequest(self._parameterNode))
             reason = ""
+            if not dependencies.missing():
+                self.logic.worker.prepare()  # it takes seconds to load PyTorch
         except InvalidInput as error:
             reason = str(error)
         self.ui.applyButton.enabled = not reason
@@ -255,39 +306,54 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         if self._run:
             self._cancel()
             return
-        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")):
-            try:
-                self._apply()
-            except Cancelled as cancelled:
-                self._tell(str(cancelled))
-            except Exception as error:
-                self._tell(str(error))
-                raise
-
-    def _apply(self) -> None:
         node = self._parameterNode
-        self._run = Run(self._showProgress)
-        self._showRunning(True)
-        try:
-            self._tell(_("Loading PyTorch…"))
-            slicer.app.processEvents()
+        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")), self._telling():
             dependencies.ensure(network=bool(node.network))
-            dependencies.load()
-            request = choices.request(node)
-            if node.network:
-                request = choices.withNetwork(node, request)
-            self._tell(texts.settingsText(request["settings"]))
-            output = self.logic.process(
-                **request, progress=self._run.progress, heartbeat=self._run.heartbeat
+            request = makeRequest(node)
+            self._began, self._target = time.monotonic(), node.output
+            self._run = self.logic.process(
+                **request,
+                keepEdits=True,
+                progress=self._showProgress,
+                wait=False,
+                whenDone=self._onDone,
             )
+            if "settings" in request:
+                self._tell(texts.settingsText(request["settings"]))
+            self._tell(_("Preparing…"))
+            self._showRunning(True)
+
+    def _onDone(self, output: Any, error: Optional[Exception]) -> None:
+        """Show the result of a run, or say why there is none."""
+        self._run = None
+        self._showRunning(False)
+        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")), self._telling():
+            if isinstance(error, Cancelled):
+                self._tell(str(error))
+                return
+            if error:
+                raise error
+            node = self.logic.getParameterNode()
             node.output = output
             if node.show3D:
                 output.CreateClosedSurfaceRepresentation()
-            self._tell(texts.summary(recordOf(output)))
-        finally:
-            self._run = None
-            self._showRunning(False)
-        result_nodes.show(output, node.show3D)
+            self._tell(texts.summary(readRecord(output)))
+            if self._target and output is not self._target:
+                self._tell(texts.writtenBeside(output.GetName(), self._target.GetName()))
+            if self._parameterNode:  # or the user is in another module, whose views these are
+                self.ui.imagesButton.collapsed = True  # so that the findings have room
+                self.ui.resultButton.collapsed = False
+                self.ui.scrollArea.ensureWidgetVisible(self.ui.findingsBrowser)
+                views.showResult(output, node.show3D)
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say in the status line why something failed."""
+        try:
+            yield
+        except Exception as error:
+            self._tell(str(error))
+            raise
 
     def _cancel(self) -> None:
         if self._run:
@@ -316,12 +382,12 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def onPaper(self, checked: bool = False) -> None:
         """Set the advanced values to those of the paper."""
         node = self._parameterNode
-        prior = choices.presetPrior(node)
+        prior = presets.presetPrior(node)
         writeSettings(node, Settings.paper(node.method, classes=node.classes, prior=prior))
 
     def onDefaults(self, checked: bool = False) -> None:
         """Set the advanced values to what is recommended."""
-        choices.applyRecommended(self._parameterNode)
+        presets.applyRecommended(self._parameterNode)
 
     def onEstimate(self, checked: bool = False) -> None:
         """Make the prior of the preset from a labelled segmentation."""
@@ -342,13 +408,29 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             node.rvInsertion = slicer.mrmlScene.AddNewNodeByClass(
                 "vtkMRMLMarkupsFiducialNode", _("RV insertion")
             )
-        node.rvInsertion.RemoveAllControlPoints()
+        placed = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
+        if not self.hasObserver(node.rvInsertion, placed, self.onPlaced):
+            self.addObserver(node.rvInsertion, placed, self.onPlaced)
         markups.SetActiveList(node.rvInsertion)
         markups.StartPlaceMode(False)
+        self._tell(
+            _("Click where the right ventricle meets the left in front, in a slice view of the "
+              "base; Escape leaves the point where it is.")
+        )  # fmt: skip
+
+    def onPlaced(self, points: Any, event: Any) -> None:
+        """Let the new point take the place of those before it."""
+
+        def removeEarlier() -> None:
+            while points.GetNumberOfDefinedControlPoints() > 1:
+                points.RemoveNthControlPoint(0)
+
+        qt.QTimer.singleShot(0, removeEarlier)  # not while the point is still being placed
+        self._tell(_("The RV insertion is placed; Recompute divides the wall by it."))
 
     def onShowResult(self, checked: bool = False) -> None:
         """Show the table and a plot of the output segmentation."""
-        result_nodes.show(self._parameterNode.output, in3D=False)
+        views.showResult(self._parameterNode.output, in3D=False)
 
     def onRecompute(self, checked: bool = False) -> None:
         """Measure the output segmentation as the user has edited it."""
@@ -356,7 +438,15 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         with slicer.util.tryWithErrorDisplay(_("Recomputing failed."), waitCursor=True):
             dependencies.ensure()
             self.logic.recompute(node.output, rvInsertion=node.rvInsertion, remote=node.remote)
-            self._tell(texts.recomputed(recordOf(node.output)))
+            self._tell(texts.recomputed(readRecord(node.output)))
+            self.update()
+
+    def onUndo(self, checked: bool = False) -> None:
+        """Bring back what the output was before the last result, or that result again."""
+        output = self._parameterNode.output
+        with slicer.util.tryWithErrorDisplay(_("Nothing was brought back."), waitCursor=True):
+            self.logic.undo(output)
+            self._tell(_("{name} is what it was before.").format(name=output.GetName()))
             self.update()
 
     def onCopy(self, checked: bool = False) -> None:
@@ -394,7 +484,9 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self._showTorch()
             self.update()
 
-    def _showProgress(self, event: Any, secondsLeft: float) -> None:
+    def _showProgress(self, event: Progress) -> None:
+        elapsed = time.monotonic() - self._began
+        secondsLeft = elapsed * (1 - event.fraction) / event.fraction
         self.ui.progressBar.value = int(1000 * event.fraction)
         self.ui.statusLabel.text = texts.progressText(event, secondsLeft)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
@@ -15,23 +17,25 @@ from slicer import (
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.io.sequences import role
 from DeepGMMSegmentationLib.priors import Prior
+from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
-from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue
+from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
+from DeepGMMSegmentationLib.worker import Answer, Request, Worker
 
-from .panel import choices
-from .panel.run import Guard
 from .parameters import DeepGMMSegmentationParameterNode
-from .scene import result_nodes, tables
-from .scene.images import arrays, checkVolumes, spacing
-from .scene.labels import strokes as painted
-from .scene.measuring import checkInsertion, marks, writeReport
+from .run import Done, Run
+from .scene import owned_nodes, result_nodes, tables
+from .scene.images import checkVolumes, readArrays, readSpacing
+from .scene.inputs import checkInputs
+from .scene.labels import readStrokes
+from .scene.measuring import checkInsertion, readMarks, writeReport
 from .scene.prior_estimation import estimate
 from .scene.region import regionArray, regionName
-from .scene.stored_result import recordOf
+from .scene.snapshot import isEdited
+from .scene.stored_result import readRecord, tissueNames
 
 RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 
@@ -49,6 +53,8 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
+        self._run: Optional[Run] = None
+        self.worker = Worker(shutil.which("PythonSlicer") or sys.executable)
         loadTerminology()
 
     def getParameterNode(self) -> DeepGMMSegmentationParameterNode:
@@ -74,10 +80,14 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         remote: Any = None,
         output: Optional[vtkMRMLSegmentationNode] = None,
         maps: bool = False,
-        progress: Optional[Callable[[Any], None]] = None,
+        changes: Optional[Mapping[str, Any]] = None,
+        keepEdits: bool = False,
+        progress: Optional[ProgressCallback] = None,
         heartbeat: Optional[Callable[[], None]] = None,
-    ) -> vtkMRMLSegmentationNode:
-        """Divide a region of aligned volumes into tissues.
+        wait: bool = True,
+        whenDone: Optional[Done] = None,
+    ) -> Union[vtkMRMLSegmentationNode, Run]:
+        """Divide a region of aligned volumes into tissues, in a process of its own.
 
         Parameters
         ----------
@@ -90,7 +100,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         settings : Settings, optional
             The method and its choices; by default the network's, or ``Settings()``.
         network : path or TrainedNetwork, optional
-            A trained network, or its file, that is asked instead of fitting.
+            A trained network, or its file, that decides in place of a fit.
         refine : int
             The gradient steps by which the network is fitted to the case.
         roles : sequence of str, optional
@@ -105,58 +115,78 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         remote : vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode, optional
             Remote myocardium for n-SD; by default the healthy class.
         output : vtkMRMLSegmentationNode, optional
-            A segmentation whose content is replaced; by default a new one.
+            A segmentation whose content is replaced, until `undo`; by default a new one.
         maps : bool
             Whether to add the probabilities and their entropy as volumes.
-        progress, heartbeat : callable, optional
-            As in `DeepGMMSegmentationLib.segment`; either may raise `Cancelled`.
+        changes : mapping, optional
+            Settings in which a network's own are changed.
+        keepEdits : bool
+            Whether a new segmentation is added where `output` was edited or drawn by the user.
+        progress : callable, optional
+            Called with a `Progress` once per iteration; may raise `Cancelled`.
+        heartbeat : callable, optional
+            Called 20 times a second while this waits; may raise `Cancelled`.
+        wait : bool
+            Whether to return when the result is in the scene, or at once.
+        whenDone : callable, optional
+            Called at the end with the segmentation and None, or None and the error, where this
+            does not wait.
 
         Returns
         -------
-        vtkMRMLSegmentationNode
-            With the result's tables, charts and maps as node references.
+        vtkMRMLSegmentationNode or Run
+            With the result's tables, charts and maps as node references; the run where this does
+            not wait.
 
         Raises
         ------
         InvalidInput, OutOfMemory, Cancelled
             As the library does. The scene is then as it was before.
         """
-        checkVolumes(volumes)
-        if output is not None and output is region:
-            raise InvalidInput(
-                _("{name} is both region and output; choose another output.").format(
-                    name=output.GetName()
-                )
-            )
-        images, inside = arrays(volumes), regionArray(region, segment, volumes[0])
-        marked = marks(rvInsertion, remote, volumes[0])
-        checkInsertion(marked, inside, spacing(volumes[0]))
-        if isinstance(network, (str, Path)):
+        checkInputs(volumes, region, segment, strokes, remote, output)
+        images, inside = readArrays(volumes), regionArray(region, segment, volumes[0])
+        marks = readMarks(rvInsertion, remote, volumes[0])
+        spacing = readSpacing(volumes[0])
+        checkInsertion(marks, inside, spacing)
+        if self._run is not None and not self._run.done:
+            raise InvalidInput(_("A run is going on; wait for its end, or cancel it."))
+        if strokes is not None and isinstance(network, (str, Path)):
             from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
-            network = TrainedNetwork.load(network)
-        settings = settings or (network.settings if network else Settings())
-        tissues = tissues or choices.usualTissues(settings)
-        seeds = None
-        if strokes is not None:
-            seeds = painted(strokes, [each.name for each in tissues], volumes[0])
-        names = [volume.GetName() for volume in volumes]
-        name = _("{region} tissues").format(region=regionName(region, segment))
-        guard = Guard([*volumes, region, output], progress, heartbeat)
-        result = DeepGMMSegmentationLib.segment(
-            images,
-            inside,
-            settings,
-            network=network,
-            refine=refine,
-            spacing=spacing(volumes[0]),
-            roles=roles or [role(each) or each for each in names],
-            progress=guard.progress,
-            heartbeat=guard.heartbeat,
-            seeds=seeds,
+            network = TrainedNetwork.load(network)  # its tissues say what strokes are called
+        if settings is None and not isinstance(network, (str, Path)):
+            settings = network.settings if network else Settings()
+        if tissues is None and settings is not None:
+            tissues = [tissue(name, i) for i, name in enumerate(settings.tissues)]
+        names = tissues and [tissue.name for tissue in tissues]
+        request = Request(
+            arguments={
+                "images": images,
+                "roi": inside,
+                "settings": settings,
+                "network": network,
+                "refine": refine,
+                "spacing": spacing,
+                "roles": roles or _rolesByName(volumes),
+                "seeds": None if strokes is None else readStrokes(strokes, names, volumes[0]),
+            },
+            marks=vars(marks),
+            changes=changes or {},
+            tissues=names and settings and tissueNames(names, settings.tissues),
         )
-        guard.heartbeat()
-        return result_nodes.addResult(result, tissues, volumes, images, name, marked, output, maps)
+        name = _("{region} tissues").format(region=regionName(region, segment))
+
+        def finish(answer: Answer) -> vtkMRMLSegmentationNode:
+            shown = tissues or [tissue(name, i) for i, name in enumerate(answer.result.tissues)]
+            target = None if output and keepEdits and isEdited(output) else output
+            return result_nodes.addResult(answer, shown, volumes, images, name, target, maps)
+
+        nodes = [node for node in (*volumes, region, output) if node is not None]
+        self._run = Run(self.worker, request, nodes, finish, progress)
+        if wait:
+            return self._run.wait(heartbeat)
+        self._run.follow(whenDone)
+        return self._run
 
     def recompute(
         self,
@@ -174,7 +204,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         segmentation : vtkMRMLSegmentationNode
             What `process` returned.
         rvInsertion, remote
-            As of `process`.
+            As in `process`.
 
         Returns
         -------
@@ -188,13 +218,23 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             changed then.
         """
         result_nodes.recompute(segmentation, rvInsertion, remote)
-        return recordOf(segmentation)["measures"]
+        return readRecord(segmentation)["measures"]
+
+    def undo(self, segmentation: vtkMRMLSegmentationNode) -> None:
+        """Bring back what a segmentation was before its last result; undone itself by a second.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no earlier version.
+        """
+        result_nodes.undo(segmentation)
 
     def tableText(self, segmentation: vtkMRMLSegmentationNode) -> str:
         """Return the table of measures with tabs between its columns, as spreadsheets paste it."""
-        recordOf(segmentation)  # or there is no table
+        readRecord(segmentation)  # or there is no table
         return "\n".join(
-            map(tables.text, result_nodes.ownedNodes(segmentation, [result_nodes.TABLE]))
+            map(tables.tableText, owned_nodes.ownedNodes(segmentation, [owned_nodes.TABLE]))
         )
 
     def saveReport(
@@ -236,7 +276,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         Parameters
         ----------
         volumes, region, segment, roles
-            As of `process`.
+            As in `process`.
         labelled : vtkMRMLSegmentationNode
             A segment per tissue, named.
 
@@ -246,5 +286,11 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             If something is missing, or a tissue does not occur in the region.
         """
         checkVolumes(volumes)
-        roles = roles or [role(volume.GetName()) or volume.GetName() for volume in volumes]
-        return estimate(volumes, regionArray(region, segment, volumes[0]), labelled, roles)
+        inside = regionArray(region, segment, volumes[0])
+        return estimate(volumes, inside, labelled, roles or _rolesByName(volumes))
+
+
+def _rolesByName(volumes: Sequence[vtkMRMLScalarVolumeNode]) -> list[str]:
+    """Return LGE, T2 or bSSFP where a volume's name says so, else that name."""
+    names = [volume.GetName() for volume in volumes]
+    return [role(name) or name for name in names]

@@ -9,9 +9,7 @@ from typing import Annotated, Any, Union
 import slicer
 from slicer import (
     vtkMRMLLabelMapVolumeNode,
-    vtkMRMLMarkupsClosedCurveNode,
     vtkMRMLMarkupsFiducialNode,
-    vtkMRMLMarkupsROINode,
     vtkMRMLScalarVolumeNode,
     vtkMRMLSegmentationNode,
 )
@@ -21,7 +19,10 @@ from DeepGMMSegmentationLib import tissues
 from DeepGMMSegmentationLib.fields import choices, ranges
 from DeepGMMSegmentationLib.settings import Settings
 
-from .panel.connectors import TissueList, VolumeList
+from .scene.region import KINDS
+
+VolumeList = list[vtkMRMLScalarVolumeNode]
+TissueList = list[tuple[str, str]]  # name and "#rrggbb" of every class
 
 INFARCT, HEALTHY = tissues.PRESETS
 NO_REFLOW = "Myocardial infarction with no-reflow"
@@ -95,13 +96,7 @@ class DeepGMMSegmentationParameterNode(SettingsParameters):
     t2: vtkMRMLScalarVolumeNode
     bssfp: vtkMRMLScalarVolumeNode
     others: VolumeList
-    region: Union[
-        vtkMRMLSegmentationNode,
-        vtkMRMLLabelMapVolumeNode,
-        vtkMRMLMarkupsClosedCurveNode,
-        vtkMRMLMarkupsROINode,
-        None,
-    ]
+    region: Union[(*KINDS, None)]
     segment: str
     preset: Annotated[str, Choice(PRESETS)] = INFARCT
     tissues: TissueList = tissueRows(DEFAULTS.prior.tissues)

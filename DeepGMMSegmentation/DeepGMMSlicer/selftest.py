@@ -3,12 +3,13 @@
 # ruff: noqa: PT009, PT027  (Slicer runs the self-test by unittest)
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Callable
+from unittest import mock
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
@@ -18,13 +19,15 @@ from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import Tissue, tissue
 
 from .panel import choices
+from .panel.request import makeRequest
 from .parameters import UNNAMED
-from .scene import result_nodes, sampledata
-from .scene.charts import CHART
+from .scene import owned_nodes, sampledata
 from .scene.images import checkVolumes
+from .scene.owned_nodes import CHART
 from .scene.region import regionArray
-from .scene.stored_result import recordOf
+from .scene.stored_result import readRecord
 from .selftest_result import ResultTests
+from .selftest_safety import SafetyTests
 
 
 def segmentsOf(node: Any) -> list[Any]:
@@ -35,7 +38,7 @@ def segmentsOf(node: Any) -> list[Any]:
     return [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
 
 
-class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
+class DeepGMMSegmentationTest(ResultTests, SafetyTests, ScriptedLoadableModuleTest):
     """What a user does, done by a machine: in Slicer's Reload and Test, by CTest or by pytest."""
 
     def setUp(self) -> None:
@@ -66,12 +69,18 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
             for node in slicer.mrmlScene.GetNodes()
         }  # fmt: skip
 
-    def waitUntil(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def apply(self) -> None:
+        """Click Apply, and let the window live until the run has ended."""
+        self.panel.ui.applyButton.click()
+        self.letRun(lambda: self.panel.ui.applyButton.text == _("Apply"))
+
+    def letRun(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Let the window live until something is so, and fail if it never is."""
         end = time.monotonic() + seconds
         while not condition():
             self.assertLess(time.monotonic(), end, "It did not happen in time.")
             slicer.app.processEvents()
+            time.sleep(0.005)
 
     def test_SampleHoldsImagesRegionAndTruth(self) -> None:
         """The sample is an aligned three-sequence heart whose truth fills the region."""
@@ -98,7 +107,7 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
                 entry = slicer.vtkSlicerTerminologyEntry()
                 logic = slicer.modules.terminologies.logic()
                 self.assertTrue(logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry))
-            table = result_nodes.ownedNodes(node, [result_nodes.TABLE])[0].GetTable()
+            table = owned_nodes.ownedNodes(node, [owned_nodes.TABLE])[0].GetTable()
             voxels = [int(table.GetValue(row, 1).ToString()) for row in range(4)]
             self.assertEqual(sum(voxels), inside)
             painted = [
@@ -106,8 +115,8 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
                 for segment in node.GetSegmentation().GetSegmentIDs()
             ]
             self.assertEqual(voxels, painted)
-            self.assertEqual(len(result_nodes.ownedNodes(node, [CHART])), 4)
-            self.assertEqual(recordOf(node)["settings"]["method"], method)
+            self.assertEqual(len(owned_nodes.ownedNodes(node, [CHART])), 4)
+            self.assertEqual(readRecord(node)["settings"]["method"], method)
 
     def test_CancelledOrFailedRunChangesNothing(self) -> None:
         """Neither the scene nor an existing output is touched."""
@@ -126,7 +135,8 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
     def test_AnExistingOutputIsReplaced(self) -> None:
         """A second run into the same segmentation leaves one result, not two."""
         output = self.logic.process(self.volumes, self.region, settings=self.quick)
-        before = len(self.scene())
+        self.logic.process(self.volumes, self.region, settings=self.quick, output=output)
+        before = len(self.scene())  # with one earlier version, however often it is replaced
         names = [Tissue(f"T{i}", (i, 0, 0), tissue("", i).terminology, False) for i in range(4)]
         again = self.logic.process(
             self.volumes, self.region, settings=self.quick, output=output, tissues=names
@@ -143,9 +153,9 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
         node.method = "deepG"
         node.smoothing = 2.5
         node.tissues = [("mud", "#010203"), *node.tissues[1:]]
-        request = {**choices.request(node), "settings": self.quick}
+        request = {**makeRequest(node), "settings": self.quick}
         node.output = self.logic.process(**request)
-        name, record = node.output.GetName(), recordOf(node.output)
+        name, record = node.output.GetName(), readRecord(node.output)
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "scene.mrb")
             self.assertTrue(slicer.mrmlScene.WriteToMRB(path))
@@ -157,8 +167,8 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
         self.assertEqual(node.tissues[0], ("mud", "#010203"))
         self.assertEqual(node.output.GetName(), name)
         self.assertEqual(segmentsOf(node.output)[0].GetName(), "mud")
-        self.assertEqual(recordOf(node.output), record)
-        self.assertEqual(len(result_nodes.ownedNodes(node.output, [CHART])), 4)
+        self.assertEqual(readRecord(node.output), record)
+        self.assertEqual(len(owned_nodes.ownedNodes(node.output, [CHART])), 4)
         measures = self.logic.recompute(node.output)
         self.assertEqual(measures["sizes"], record["measures"]["sizes"])
         self.assertEqual(measures["volumes"], record["measures"]["volumes"])
@@ -173,7 +183,7 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
         ui.max_iterationsSpinBox.value = 12
         ui.tissueTable.item(0, 0).setText("dark")
         self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
-        ui.applyButton.click()
+        self.apply()
         names = [
             segment.GetName() for segment in segmentsOf(self.panel.logic.getParameterNode().output)
         ]
@@ -191,30 +201,78 @@ class DeepGMMSegmentationTest(ResultTests, ScriptedLoadableModuleTest):
         self.assertFalse(ui.applyButton.enabled)
         self.assertIn(_("region"), ui.applyButton.toolTip)
 
-    def test_PanelStaysAliveAndCancels(self) -> None:
-        """During a long run a timer ticks, and Cancel leaves the scene as it was."""
+    def beginEndlessRun(self) -> None:
+        """Click Apply for a run that would not end, and wait for its first iterations."""
         ui, node = self.panel.ui, self.logic.getParameterNode()
-        node.method, node.tolerance, node.max_iterations = "deepSVG", 0.0, 100_000
-        before, captions = self.scene(), []
-
-        def cancel() -> None:
-            captions.append(ui.applyButton.text)
-            ui.applyButton.click()
-
-        qt.QTimer.singleShot(1500, cancel)
+        node.method, node.tolerance, node.max_iterations = "SVGMM", 0.0, 100_000
         ui.applyButton.click()
-        self.assertEqual(captions, [_("Cancel")])
-        self.assertEqual(self.scene(), before)
+        self.letRun(lambda: "iteration" in ui.statusLabel.text)
+
+    def test_PanelStaysAliveAndCancels(self) -> None:
+        """During a long run the window never waits; Cancel takes no time and changes nothing."""
+        ui, before = self.panel.ui, self.scene()
+        self.beginEndlessRun()
+        self.assertEqual(ui.applyButton.text, _("Cancel"))
+        gaps = []
+        last = time.monotonic()
+        while len(gaps) < 100:
+            slicer.app.processEvents()
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+            time.sleep(0.01)
+        self.assertLess(max(gaps), 0.1)
+        begin = time.monotonic()
+        ui.applyButton.click()
         self.assertEqual(ui.applyButton.text, _("Apply"))
+        self.assertLess(time.monotonic() - begin, 0.2)
+        self.assertEqual(self.scene(), before)
 
     def test_ClosingTheSceneEndsARun(self) -> None:
         """The run stops by itself, and the panel starts afresh with the empty scene."""
-        node = self.logic.getParameterNode()
-        node.method, node.tolerance, node.max_iterations = "deepSVG", 0.0, 100_000
-        qt.QTimer.singleShot(1500, slicer.mrmlScene.Clear)
-        self.panel.ui.applyButton.click()
+        self.beginEndlessRun()
+        slicer.mrmlScene.Clear()
+        self.assertEqual(self.panel.ui.applyButton.text, _("Apply"))
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"), 0)
         self.assertFalse(self.panel.ui.applyButton.enabled)
+
+    def test_RunGoesOnInAnotherModuleAndItsResultWaits(self) -> None:
+        """Leaving the module ends nothing; the result is there on return."""
+        node = self.logic.getParameterNode()
+        self.panel.ui.applyButton.click()
+        self.representation.exit()
+        self.assertEqual(self.panel.ui.applyButton.text, _("Cancel"))
+        self.letRun(lambda: node.output is not None)
+        self.representation.enter()
+        self.assertIs(self.panel.ui.outputSelector.currentNode(), node.output)
+        self.assertIn("Infarct", self.panel.ui.findingsBrowser.toPlainText())
+
+    def test_CrashOfTheComputationIsTold(self) -> None:
+        """A process that dies ends the run with a reason, and the next one computes again."""
+        node, ui, before = self.logic.getParameterNode(), self.panel.ui, self.scene()
+        method = node.method
+        self.beginEndlessRun()
+        self.logic.worker._process.kill()
+        with mock.patch.object(sys, "excepthook"), mock.patch("traceback.print_exc"):
+            self.letRun(lambda: ui.applyButton.text == _("Apply"))
+        self.assertIn("ended unexpectedly", ui.statusLabel.text)
+        self.assertEqual(self.scene(), before)
+        node.method = method
+        self.apply()
+        self.assertIsNotNone(node.output)
+
+    def test_ConsoleNeedNotWait(self) -> None:
+        """`wait=False` returns at once; the end is told, and only one run goes on."""
+        ends = []
+        run = self.logic.process(
+            self.volumes, self.region, settings=self.quick, wait=False,
+            whenDone=lambda node, error: ends.append((node, error)),
+        )  # fmt: skip
+        with self.assertRaisesRegex(InvalidInput, "A run is going on"):
+            self.logic.process(self.volumes, self.region, settings=self.quick)
+        self.letRun(lambda: run.done)
+        ((node, error),) = ends
+        self.assertIsNone(error)
+        self.assertEqual(len(segmentsOf(node)), 4)
 
     def test_PanelCanBeReloaded(self) -> None:
         """After Reload the new panel shows the scene's choices."""

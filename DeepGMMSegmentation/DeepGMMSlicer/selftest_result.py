@@ -15,11 +15,11 @@ from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.settings import Settings
 
 from .parameters import ESTIMATED, NO_REFLOW
-from .scene import result_nodes
-from .scene.charts import CHART, SERIES
+from .scene import owned_nodes
 from .scene.measuring import REMOTE
+from .scene.owned_nodes import CHART, SERIES
 from .scene.region import regionArray
-from .scene.stored_result import recordOf
+from .scene.stored_result import readRecord
 
 ROLES = ["LGE", "T2", "bSSFP"]
 
@@ -49,18 +49,18 @@ class ResultTests:
 
     def column(self, node: Any, role: str, column: int) -> list[str]:
         """Return a column of the table in that role."""
-        (table,) = (each.GetTable() for each in result_nodes.ownedNodes(node, [role]))
+        (table,) = (each.GetTable() for each in owned_nodes.ownedNodes(node, [role]))
         return [table.GetValue(row, column).ToString() for row in range(table.GetNumberOfRows())]
 
     def voxels(self, node: Any) -> dict[str, int]:
         """Return the voxels of each tissue, as the table has them."""
-        names = self.column(node, result_nodes.TABLE, 0)
-        return dict(zip(names, map(int, self.column(node, result_nodes.TABLE, 1))))
+        names = self.column(node, owned_nodes.TABLE, 0)
+        return dict(zip(names, map(int, self.column(node, owned_nodes.TABLE, 1))))
 
     def test_TableHoldsWhatAClinicianAsks(self) -> None:
         """Tissues, infarct, area at risk, usual thresholds; the same figures as in the record."""
         node = self.infarct()
-        table, measures = self.voxels(node), recordOf(node)["measures"]
+        table, measures = self.voxels(node), readRecord(node)["measures"]
         tissues = ["blood pool", "healthy myocardium", "edema", "scar"]
         self.assertEqual(list(table)[:7], [*tissues, "myocardium", "infarct", "area at risk"])
         self.assertEqual(
@@ -70,16 +70,16 @@ class ResultTests:
         self.assertEqual(table["area at risk"], table["edema"] + table["scar"])
         index = 1 - table["infarct"] / table["area at risk"]
         self.assertAlmostEqual(measures["infarct"]["salvage_index"], index)
-        self.assertEqual(self.column(node, result_nodes.TABLE, 8)[6], f"{index:.2f}")
+        self.assertEqual(self.column(node, owned_nodes.TABLE, 8)[6], f"{index:.2f}")
         self.assertEqual(self.logic.tableText(node).count("\n"), len(table))
 
     def test_RecomputeFollowsAnEdit(self) -> None:
         """Scar that is given to the healthy wall leaves the table, which stays the same node."""
         node = self.infarct()
         first, before = self.volumes[0], self.voxels(node)
-        owned = result_nodes.ownedNodes(node)
+        owned = owned_nodes.ownedNodes(node)
         charts = {
-            each.GetID(): each.GetMTime() for each in result_nodes.ownedNodes(node, [CHART, SERIES])
+            each.GetID(): each.GetMTime() for each in owned_nodes.ownedNodes(node, [CHART, SERIES])
         }
         scar, healthy = (regionArray(node, name, first) for name in ("scar", "healthy myocardium"))
         taken = scar & (np.cumsum(scar).reshape(scar.shape) <= 50)
@@ -90,12 +90,12 @@ class ResultTests:
         self.assertEqual(after["scar"], before["scar"] - 50)
         self.assertEqual(after["healthy myocardium"], before["healthy myocardium"] + 50)
         self.assertEqual(after["blood pool"], before["blood pool"])
-        self.assertEqual(result_nodes.ownedNodes(node), owned)
+        self.assertEqual(owned_nodes.ownedNodes(node), owned)
         self.assertEqual(
             charts,
             {
                 each.GetID(): each.GetMTime()
-                for each in result_nodes.ownedNodes(node, [CHART, SERIES])
+                for each in owned_nodes.ownedNodes(node, [CHART, SERIES])
             },
         )
         self.assertIn("The labels were changed after the fit", " ".join(measures["notes"]))
@@ -114,10 +114,10 @@ class ResultTests:
         self.assertEqual(list(table)[:4], names)
         self.assertEqual(table["infarct"], table["scar"])
         added = segmentation.AddEmptySegment("", "fat")
-        before = self.scene(), recordOf(node)
+        before = self.scene(), readRecord(node)
         with self.assertRaisesRegex(InvalidInput, "fat is none of the tissues scar"):
             self.logic.recompute(node)
-        self.assertEqual((self.scene(), recordOf(node)), before)
+        self.assertEqual((self.scene(), readRecord(node)), before)
         segmentation.GetSegment(added).SetName("edema")
         segmentation.GetNthSegment(3).SetName("scar")
         with self.assertRaisesRegex(InvalidInput, "Two classes stand for scar"):
@@ -126,15 +126,13 @@ class ResultTests:
     def test_RVInsertionDividesTheWall(self) -> None:
         """17 segments with the point, thirds without; Recompute follows; a bad one is refused."""
         node = self.infarct(rvInsertion=None)
-        thirds = self.column(node, result_nodes.SEGMENTS, 1)
+        thirds = self.column(node, owned_nodes.SEGMENTS, 1)
         self.assertEqual(thirds, ["basal third", "mid third", "apical third", "apex"])
         self.logic.recompute(node, rvInsertion=self.insertion)
         self.assertEqual(
-            self.column(node, result_nodes.SEGMENTS, 0), [str(i + 1) for i in range(17)]
+            self.column(node, owned_nodes.SEGMENTS, 0), [str(i + 1) for i in range(17)]
         )
-        infarct = dict(
-            zip(*(self.column(node, result_nodes.SEGMENTS, column) for column in (1, 3)))
-        )
+        infarct = dict(zip(*(self.column(node, owned_nodes.SEGMENTS, column) for column in (1, 3))))
         # The sample's infarct is anteroseptal.
         self.assertEqual(max(infarct, key=lambda wall: float(infarct[wall] or 0)),
                          "mid anteroseptal")  # fmt: skip
@@ -183,8 +181,8 @@ class ResultTests:
     def test_MapsOfProbabilityAndEntropy(self) -> None:
         """Where one tissue is certain the entropy is 0, where two are alike it is higher."""
         node = self.infarct(maps=True)
-        (entropy,) = result_nodes.ownedNodes(node, [result_nodes.ENTROPY])
-        maps = result_nodes.ownedNodes(node, [result_nodes.MAP])
+        (entropy,) = owned_nodes.ownedNodes(node, [owned_nodes.ENTROPY])
+        maps = owned_nodes.ownedNodes(node, [owned_nodes.MAP])
         p = np.stack([slicer.util.arrayFromVolume(each) for each in maps]).astype(float)
         values = slicer.util.arrayFromVolume(entropy)
         expected = -np.sum(np.where(p > 0, p * np.log(np.maximum(p, 1e-300)), 0), 0) / np.log(4)
@@ -204,8 +202,8 @@ class ResultTests:
         )
         numbers.CopyOrientation(first)
         for node in (strokes, numbers):
-            found = regionArray(self.infarct(strokes=node), "scar", first)
-            self.assertTrue(found[stroke].all(), node.GetName())
+            scar = regionArray(self.infarct(strokes=node), "scar", first)
+            self.assertTrue(scar[stroke].all(), node.GetName())
         paint(strokes, "fat", ~stroke, first)
         before = self.scene()
         with self.assertRaisesRegex(InvalidInput, "segment fat; name it as one of the tissues"):
@@ -229,13 +227,13 @@ class ResultTests:
         self.assertIn("late scar", ui.priorEdit.toPlainText())
         self.assertNotIn("True tissues", node.estimatedPrior)
         self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
-        ui.applyButton.click()
+        self.apply()
         for name, least in (("blood pool", 0.85), ("healthy myocardium", 0.7), ("late scar", 0.5)):
-            found, true = (
+            labels, true = (
                 regionArray(each, name, self.volumes[0]) for each in (node.output, self.truth)
             )
-            self.assertGreater(2 * (found & true).sum() / (found.sum() + true.sum()), least, name)
-        self.assertEqual(recordOf(node.output)["settings"]["prior"]["tissues"], names)
+            self.assertGreater(2 * (labels & true).sum() / (labels.sum() + true.sum()), least, name)
+        self.assertEqual(readRecord(node.output)["settings"]["prior"]["tissues"], names)
 
     def test_PresetWithNoReflow(self) -> None:
         """It looks for a dark core within the scar as well."""
@@ -243,7 +241,7 @@ class ResultTests:
         node.preset = NO_REFLOW
         names = ["blood pool", "healthy myocardium", "edema", "scar", "no-reflow"]
         self.assertEqual([name for name, color in node.tissues], names)
-        self.panel.ui.applyButton.click()
+        self.apply()
         table = self.voxels(node.output)
         self.assertEqual(list(table)[:5], names)
         self.assertEqual(table["infarct"], table["scar"] + table["no-reflow"])
@@ -271,8 +269,8 @@ class ResultTests:
             self.assertTrue(ui.applyButton.enabled, ui.applyButton.toolTip)
             ui.refineSpinBox.value = 2
             ui.min_islandSpinBox.value = 5
-            ui.applyButton.click()
-            record = recordOf(node.output)
+            self.apply()
+            record = readRecord(node.output)
             self.assertEqual(record["network"], network.named(2))
             self.assertEqual(record["settings"]["filters"], 2)
             self.assertEqual(record["settings"]["min_island"], 5)

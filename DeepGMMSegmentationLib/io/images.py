@@ -15,11 +15,9 @@ import SimpleITK as sitk
 from ..case import check_region_values
 from ..errors import InvalidInput
 from .formats import read_file, read_volume
+from .grids import Grid, grid_differences
 from .writing import PathLike
 
-# Two grids are the same where no voxel lies further apart than this part of the smallest voxel
-# side: far below what is seen, far above what rounding in file headers does.
-GRID_TOLERANCE = 0.05
 # More labels than these, or larger ones, no segmentation of a heart has, but every image.
 MOST_LABELS, MOST_LABEL = 256, 65535
 
@@ -221,7 +219,7 @@ def _on_grid(
     image: sitk.Image, path: PathLike, reference: sitk.Image, resample: bool, interpolator: int
 ) -> sitk.Image:
     """Return the image on the reference's grid, where it is or where `resample` brings it."""
-    differences = _differences(image, reference)
+    differences = grid_differences(_grid(image), _grid(reference))
     if not differences:
         return image
     if not resample:
@@ -239,29 +237,8 @@ def _on_grid(
     return sitk.Resample(image, reference, sitk.Transform(), interpolator, math.nan)
 
 
-def _differences(image: sitk.Image, reference: sitk.Image) -> list[str]:
-    """Say in which of size, spacing, origin and direction two grids differ."""
-
-    def text(values: Sequence[float]) -> str:
-        return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
-
-    tolerance = GRID_TOLERANCE * min(reference.GetSpacing())
-    steps = np.array(reference.GetSize()) - 1
-    extent = steps * reference.GetSpacing()
-    turn = np.reshape(np.subtract(image.GetDirection(), reference.GetDirection()), (3, 3))
-    # How far, in mm, each difference moves the last voxel.
-    moves = {
-        "Size": math.inf if image.GetSize() != reference.GetSize() else 0.0,
-        "Spacing": np.abs(np.subtract(image.GetSpacing(), reference.GetSpacing()) * steps).max(),
-        "Origin": np.linalg.norm(np.subtract(image.GetOrigin(), reference.GetOrigin())),
-        "Direction": np.linalg.norm(np.abs(turn) @ extent),
-    }
-    return [
-        f"{name.lower()} {text(getattr(image, f'Get{name}')())} instead of "
-        f"{text(getattr(reference, f'Get{name}')())}"
-        for name, move in moves.items()
-        if move > tolerance
-    ]
+def _grid(image: sitk.Image) -> Grid:
+    return Grid(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
 
 
 def write_image(image: sitk.Image, path: Path) -> None:

@@ -8,6 +8,7 @@ import tempfile
 import types
 from pathlib import Path
 
+import hierarchy
 import slicer
 import vtk
 from PySide6.QtCore import Property, Signal
@@ -172,6 +173,7 @@ class Modules(types.ModuleType):
             vtk.vtkObject.SetGlobalWarningDisplay(shown)
             application_logic.SetModuleLogic(name, logic)
             setattr(self, name.lower(), LoadableModule(logic))
+        hierarchy.follow(slicer.mrmlScene)
         self.sampleDataSources = {}
 
     def add(self, name, path: Path):

@@ -139,12 +139,14 @@ class qMRMLNodeComboBox(NodeModel, qMRMLWidget):
         nodes = self._matching()
         if self.noneEnabled or not nodes:
             nodes.insert(0, None)
+        # As in Qt's combo boxes, what takes the row of a node that vanishes is then selected.
+        row = min(max(self._box.currentIndex, 0), len(nodes) - 1)
         self._nodes = nodes
         self._box.blockSignals(True)
         self._box.clear()
         for node in nodes:
             self._box.addItem(node.GetName() if node else self.noneDisplay)
-        index = nodes.index(self._current) if self._current in nodes else 0
+        index = nodes.index(self._current) if self._current in nodes else row
         self._box.setCurrentIndex(index)
         self._box.blockSignals(False)
         self._select(index)
@@ -226,7 +228,8 @@ class qMRMLSegmentSelectorWidget(qMRMLWidget):
         layout = qt.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._box)
-        self._node, self._ids = None, []
+        self._node, self._ids, self._tags = None, [], []
+        self._core = slicer.vtkSegmentation
         self._box.currentIndexChanged.connect(
             lambda *_: self.currentSegmentChanged.emit(self.currentSegmentID())
         )
@@ -237,12 +240,30 @@ class qMRMLSegmentSelectorWidget(qMRMLWidget):
     def setCurrentNode(self, node):
         if node is self._node:
             return
+        for tag in self._tags:
+            self._node.RemoveObserver(tag)
         self._node = node
+        events = (self._core.SegmentAdded, self._core.SegmentRemoved, self._core.SegmentModified)
+        self._tags = [node.AddObserver(event, self._populate) for event in events] if node else []
+        self._populate()
+
+    def _populate(self, *_arguments):
+        """As the original does: the segment chosen before, or else the first."""
+        chosen = self.currentSegmentID()
+        segmentation = self._node.GetSegmentation() if self._node else None
+        ids = list(segmentation.GetSegmentIDs()) if self._node else []
+        self._box.blockSignals(True)
         self._box.clear()
-        segmentation = node.GetSegmentation() if node else None
-        self._ids = list(segmentation.GetSegmentIDs()) if node else []
-        for segment in self._ids:
+        if self.noneEnabled:
+            self._box.addItem("None")
+            ids.insert(0, "")
+        self._ids = ids
+        for segment in filter(None, ids):
             self._box.addItem(segmentation.GetSegment(segment).GetName())
+        self._box.setCurrentIndex(ids.index(chosen) if chosen in ids else -1)
+        self._box.blockSignals(False)
+        if chosen not in ids and any(ids):
+            self._box.setCurrentIndex(1 if self.noneEnabled else 0)
 
     def currentSegmentID(self):
         index = self._box.currentIndex

@@ -10,8 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import GuiConnector, parameterNodeGuiConnector
 
-VolumeList = list[slicer.vtkMRMLScalarVolumeNode]
-TissueList = list[tuple[str, str]]  # name and "#rrggbb" of every class
+from ..parameters import TissueList, VolumeList
 
 
 class _Connector(GuiConnector):
@@ -69,11 +68,29 @@ class CheckedVolumes(_Connector):
 
 @parameterNodeGuiConnector
 class SelectedSegment(_Connector):
-    """The ID of a segment; the segmentation itself is chosen by another selector."""
+    """The ID of a segment; the segmentation itself is chosen by another selector.
+
+    Where the segmentation is another, or the segment is deleted, the widget selects the first
+    segment by itself. Nobody has chosen that one, so that none is chosen then.
+    """
 
     widgetType = slicer.qMRMLSegmentSelectorWidget
     datatype = str
     signal = "currentSegmentChanged(QString)"
+
+    def __init__(self, widget: Any) -> None:
+        super().__init__(widget)
+        self._segmentation, self._segment = widget.currentNode(), ""
+
+    def changed(self, *_values: Any) -> None:
+        """Report what the user selects; deselect what the widget selects by itself."""
+        segmentation = self._widget.currentNode()
+        lost = self._segment and not segmentation.GetSegmentation().GetSegment(self._segment)
+        if segmentation is not self._segmentation or lost:
+            self._segmentation, self._segment = segmentation, ""
+            self._widget.setCurrentSegmentID("")
+        self._segment = self.read()
+        super().changed()
 
     def read(self) -> str:
         """Return the ID of the selected segment."""
@@ -81,6 +98,7 @@ class SelectedSegment(_Connector):
 
     def write(self, value: str) -> None:
         """Select the segment of that ID, where there is one."""
+        self._segment = value
         if value != self._widget.currentSegmentID():
             self._widget.setCurrentSegmentID(value)
 

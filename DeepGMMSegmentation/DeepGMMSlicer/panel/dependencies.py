@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,14 +33,10 @@ def missing(network: bool = False) -> list[str]:
 
 
 def torchStatus() -> str:
-    """Return a line for the panel: torch's version and, once it is loaded, its device."""
+    """Return a line for the panel: torch's version, or what is missing."""
     if missing():
         return _("{packages} not installed").format(packages=", ".join(missing()))
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return _("PyTorch {version}").format(version=installed("torch"))
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    return _("PyTorch {version} on {device}").format(version=torch.__version__, device=device)
+    return _("PyTorch {version}").format(version=installed("torch"))
 
 
 def ensure(network: bool = False) -> None:
@@ -68,11 +62,6 @@ def ensure(network: bool = False) -> None:
             _("{packages} could not be installed; check the network and the application log, "
               "then try again.").format(packages=", ".join(missing(network)))
         )  # fmt: skip
-
-
-def load() -> None:
-    """Import what computes, which takes seconds the first time."""
-    importlib.import_module("DeepGMMSegmentationLib.segmentation")
 
 
 def _installTorch() -> None:

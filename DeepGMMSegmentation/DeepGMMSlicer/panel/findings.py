@@ -3,56 +3,60 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
-import qt
-from slicer.i18n import tr as _
+from DeepGMMSegmentationLib.report.bullseye import QUANTITIES
 
 from ..scene.stored_result import RECORD
-from . import dependencies, texts
+from . import texts
+from .bullseye import drawBullseye
 
-INCHES = 7.2, 6.6  # of the bull's-eye, so that its words can be read in the panel
-WIDTH = 320, 900  # pixels between which it is drawn
+WIDTH = 250  # pixels of the bull's-eye
 
 
 class Findings:
     """Keeps the panel's labels and buttons in step with the record of a segmentation."""
 
     def __init__(self, ui: Any) -> None:
-        self._ui, self._shown = ui, None
+        self._ui = ui
+        self._text = ""
+        self._segments: list[dict[str, Any]] = []
+        ui.bullseyeSelector.connect("currentIndexChanged(int)", self._showBullseye)
+        self._show("")
 
     def show(self, node: Any) -> None:
         """Show the result that the segmentation holds, or that there is none."""
         text = (node and node.GetAttribute(RECORD)) or ""
-        width = min(max(self._ui.resultButton.width - 20, WIDTH[0]), WIDTH[1])
-        if (text, width) == self._shown:
-            return
-        self._shown = text, width
+        if text != self._text:
+            self._show(text)
+
+    def _show(self, text: str) -> None:
+        self._text = text
         for button in ("showResult", "recompute", "copy", "report"):
             getattr(self._ui, f"{button}Button").enabled = bool(text)
-        self._ui.findingsLabel.setVisible(bool(text))
+        self._ui.findingsBrowser.setVisible(bool(text))
         measures = json.loads(text)["measures"] if text else {"aha": None}
-        self._ui.bullseyeLabel.setVisible(bool(measures["aha"]))
         if text:
-            self._ui.findingsLabel.text = texts.findings(measures)
-        if not measures["aha"]:
-            return
-        if dependencies.installed("matplotlib"):
-            self._ui.bullseyeLabel.setPixmap(bullseyePixmap(measures["aha"], width))
-        else:
-            self._ui.bullseyeLabel.text = _("Install matplotlib to see the bull's-eye.")
+            self._ui.findingsBrowser.setHtml(texts.findings(measures))
+        self._segments = measures["aha"]["segments"] if measures["aha"] else []
+        self._ui.bullseyeSection.setVisible(bool(self._segments))
+        self._showBullseye()
 
-
-def bullseyePixmap(aha: dict[str, Any], width: int) -> Any:
-    """Draw the segments, as `Measures.to_dict` gives them, so many pixels wide."""
-    from DeepGMMSegmentationLib.cardiac.aha import Segment
-    from DeepGMMSegmentationLib.report.bullseye import draw_bullseye
-
-    figure = draw_bullseye([Segment(**each) for each in aha["segments"]])
-    figure.set_size_inches(*INCHES)
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "bullseye.png")
-        figure.savefig(path, dpi=width / INCHES[0])
-        return qt.QPixmap(path)
+    def _showBullseye(self, _index: int = 0) -> None:
+        """Draw the quantity that is selected, of those that the segments have."""
+        selector = self._ui.bullseyeSelector
+        quantities = [
+            quantity
+            for quantity in QUANTITIES
+            if any(segment[quantity] is not None for segment in self._segments)
+        ]
+        titles = [QUANTITIES[quantity] for quantity in quantities]
+        if titles != [selector.itemText(i) for i in range(selector.count)]:
+            blocked = selector.blockSignals(True)
+            selector.clear()
+            selector.addItems(titles)
+            selector.blockSignals(blocked)
+        if quantities:
+            quantity = quantities[max(selector.currentIndex, 0)]
+            ink = self._ui.bullseyeLabel.palette.color(self._ui.bullseyeLabel.foregroundRole())
+            self._ui.bullseyeLabel.setPixmap(drawBullseye(self._segments, quantity, WIDTH, ink))

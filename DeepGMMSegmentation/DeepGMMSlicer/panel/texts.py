@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -77,6 +78,13 @@ def summary(record: dict[str, Any]) -> str:
     return "\n".join([first, *remarks(record["measures"])])
 
 
+def writtenBeside(name: str, edited: str) -> str:
+    """Return what the log says where a result did not replace a segmentation that holds work."""
+    return _("{edited} was edited or drawn, and stays; the result is {name}.").format(
+        edited=edited, name=name
+    )
+
+
 def recomputed(record: dict[str, Any]) -> str:
     """Return what the log says after a recomputation, the first line being the status line."""
     return "\n".join([_("Recomputed from the segments as they are."), *remarks(record["measures"])])
@@ -90,7 +98,7 @@ def remarks(measures: dict[str, Any]) -> list[str]:
 
 
 def findings(measures: dict[str, Any]) -> str:
-    """Return what the panel says of a result: the figures looked for first, and the remarks."""
+    """Return, as HTML, what the panel says of a result: figures, then warnings, then notes."""
     heart = measures["infarct"] or {}
     lines = []
     for name, title in (("infarct", _("Infarct")), ("area_at_risk", _("Area at risk"))):
@@ -107,4 +115,5 @@ def findings(measures: dict[str, Any]) -> str:
         lines.append(
             _("Myocardial salvage index: {index}").format(index=f"{heart['salvage_index']:.2f}")
         )
-    return "\n".join([*lines, *remarks(measures)])
+    figures = [f"<b>{html.escape(line)}</b>" for line in lines]
+    return "<br>".join([*figures, *map(html.escape, remarks(measures))])

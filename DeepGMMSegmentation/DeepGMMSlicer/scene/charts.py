@@ -12,15 +12,15 @@ from slicer.i18n import tr as _
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import Tissue
 
-# References of a segmentation to its charts, and to the series and tables that these draw.
-CHART, SERIES = (f"DeepGMMSegmentation.{what}" for what in ("Chart", "Series"))
+from .owned_nodes import CHART, SERIES, addNode
+
 GREY, BLACK = (0.6, 0.6, 0.6), (0.0, 0.0, 0.0)
 
 
 def nllChart(result: Result, name: str) -> list[tuple[str, Any]]:
     """Add the chart of the NLL per iteration; return what was added with its references."""
     title = _("{name}: NLL per iteration").format(name=name)
-    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", title)
+    table = addNode("vtkMRMLTableNode", title, hidden=True)
     columns = [_("Iteration"), _("NLL")]
     iterations = np.arange(1, len(result.history) + 1)
     slicer.util.updateTableFromArray(table, [iterations, np.array(result.history)], columns)
@@ -36,7 +36,7 @@ def histogramChart(
     role = result.roles[m]
     title = _("{name}: histogram of {sequence}").format(name=name, sequence=role)
     values = compute_histogram(result, image, m)
-    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", title)
+    table = addNode("vtkMRMLTableNode", title, hidden=True)
     columns = [_("Intensity"), _("Region"), *(tissue.name for tissue in tissues), _("Mixture")]
     arrays = [values.intensity, values.region, *values.components, values.mixture]
     slicer.util.updateTableFromArray(table, arrays, columns)
@@ -49,7 +49,7 @@ def _chart(
     title: str, table: Any, columns: Sequence[str], colors: Sequence[Any], x: str, y: str
 ) -> list[tuple[str, Any]]:
     """Add a chart of the table's columns against the first, and return what was added."""
-    chart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", title)
+    chart = addNode("vtkMRMLPlotChartNode", title)
     chart.SetTitle(title)
     chart.SetTitleFontSize(16)
     chart.SetLegendFontSize(12)  # Slicer's own 16 would hide half of a histogram
@@ -57,7 +57,7 @@ def _chart(
     chart.SetYAxisTitle(y)
     series = []
     for column, color in zip(columns[1:], colors):
-        line = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", column)
+        line = addNode("vtkMRMLPlotSeriesNode", column, hidden=True)
         line.SetAndObserveTableNodeID(table.GetID())
         line.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
         line.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.errors import InvalidInput
+from DeepGMMSegmentationLib.io.grids import Grid, grid_differences
 
 
 def checkVolumes(volumes: Sequence[Any]) -> None:
@@ -59,27 +59,28 @@ def checkVolumes(volumes: Sequence[Any]) -> None:
 
 def gridDifference(volume: Any, reference: Any) -> str:
     """Return in words how the grids of two volumes differ in the world, or an empty text."""
-    one, other = orientedImage(volume), orientedImage(reference)
-    if one.GetDimensions() != other.GetDimensions():
-        sizes = ("×".join(str(n) for n in image.GetDimensions()) for image in (one, other))
-        return _("{one} voxels, not {other}").format(**dict(zip(("one", "other"), sizes)))
-    for what, values in (
-        (_("spacing"), (one.GetSpacing(), other.GetSpacing())),
-        (_("origin"), (one.GetOrigin(), other.GetOrigin())),
-        (_("direction"), (_directions(one), _directions(other))),
-    ):
-        if not all(math.isclose(a, b, abs_tol=1e-3) for a, b in zip(*values)):
-            texts = (", ".join(f"{value:.4g}" for value in row) for row in values)
-            return _("{what} {one}, not {other}").format(
-                what=what, **dict(zip(("one", "other"), texts))
-            )
-    return ""
+    return ", ".join(grid_differences(_grid(volume), _grid(reference)))
 
 
-def _directions(image: Any) -> list[float]:
+def voxelToWorld(volume: Any) -> np.ndarray:
+    """Return the 4 × 4 matrix from voxels (x, y, z) to the world (RAS), transforms included."""
     matrix = vtk.vtkMatrix4x4()
-    image.GetDirectionMatrix(matrix)
-    return [matrix.GetElement(row, column) for row in range(3) for column in range(3)]
+    volume.GetIJKToRASMatrix(matrix)
+    toWorld = slicer.util.arrayFromVTKMatrix(matrix)
+    transform = volume.GetParentTransformNode()
+    if transform is not None:
+        transform.GetMatrixTransformToWorld(matrix)
+        toWorld = slicer.util.arrayFromVTKMatrix(matrix) @ toWorld
+    return toWorld
+
+
+def _grid(volume: Any) -> Grid:
+    """Return where the volume's voxels lie in the world (RAS)."""
+    toWorld = voxelToWorld(volume)
+    axes = toWorld[:3, :3]
+    spacing = np.linalg.norm(axes, axis=0)
+    size = volume.GetImageData().GetDimensions()
+    return Grid(size, spacing.tolist(), toWorld[:3, 3].tolist(), (axes / spacing).ravel().tolist())
 
 
 def orientedImage(volume: Any) -> Any:
@@ -121,15 +122,14 @@ def resampleVolume(volume: Any, reference: Any) -> Any:
     return copy
 
 
-def sitkGrid(volume: Any) -> sitk.Image:
+def makeGrid(volume: Any) -> sitk.Image:
     """Return an empty image on the volume's grid in the world, in SimpleITK's LPS frame."""
-    image = orientedImage(volume)
-    grid = sitk.Image(image.GetDimensions(), sitk.sitkUInt8)
-    grid.SetSpacing(image.GetSpacing())
-    grid.SetOrigin(toLPS(image.GetOrigin()))
-    directions = _directions(image)
-    grid.SetDirection([-value for value in directions[:6]] + directions[6:])
-    return grid
+    grid = _grid(volume)
+    image = sitk.Image(grid.size, sitk.sitkUInt8)
+    image.SetSpacing(grid.spacing)
+    image.SetOrigin(toLPS(grid.origin))
+    image.SetDirection([-value for value in grid.direction[:6]] + grid.direction[6:])
+    return image
 
 
 def toLPS(point: Sequence[float]) -> tuple[float, float, float]:
@@ -138,11 +138,11 @@ def toLPS(point: Sequence[float]) -> tuple[float, float, float]:
     return -x, -y, z
 
 
-def arrays(volumes: Sequence[Any]) -> np.ndarray:
+def readArrays(volumes: Sequence[Any]) -> np.ndarray:
     """Return the volumes as one array of shape ``(M, Z, Y, X)``, copied."""
     return np.stack([slicer.util.arrayFromVolume(volume) for volume in volumes])
 
 
-def spacing(volume: Any) -> tuple[float, ...]:
+def readSpacing(volume: Any) -> tuple[float, ...]:
     """Return millimetres per voxel in array order."""
     return tuple(reversed(volume.GetSpacing()))

@@ -15,22 +15,22 @@ from DeepGMMSegmentationLib.tissues import usual_name
 from .region import labelMapArray, segmentArray
 
 
-def segments(node: Any) -> dict[str, Any]:
+def segmentsById(node: Any) -> dict[str, Any]:
     """Return the segments of a segmentation by their ID."""
     segmentation = node.GetSegmentation()
-    return {each: segmentation.GetSegment(each) for each in segmentation.GetSegmentIDs()}
+    return {ID: segmentation.GetSegment(ID) for ID in segmentation.GetSegmentIDs()}
 
 
-def painted(node: Any, labels: Mapping[str, int], reference: Any) -> np.ndarray:
-    """Return the segments of those IDs as labels, uint8 ``(Z, Y, X)``; later ones lie on top."""
+def paintLabels(node: Any, labels: Mapping[str, int], reference: Any) -> np.ndarray:
+    """Return the segments with these IDs as labels, uint8 ``(Z, Y, X)``; later ones lie on top."""
     result = np.zeros(tuple(reversed(reference.GetImageData().GetDimensions())), np.uint8)
     for segmentId, label in labels.items():
         result[segmentArray(node, segmentId, reference)] = label
     return result
 
 
-def strokes(node: Any, tissues: Sequence[str], reference: Any) -> np.ndarray:
-    """Return strokes of truth as the library takes them.
+def readStrokes(node: Any, tissues: Sequence[str], reference: Any) -> np.ndarray:
+    """Return strokes of truth in the form that the library takes.
 
     Parameters
     ----------
@@ -53,28 +53,28 @@ def strokes(node: Any, tissues: Sequence[str], reference: Any) -> np.ndarray:
         If a segment or label is no tissue, or nothing is painted.
     """
     if isinstance(node, slicer.vtkMRMLLabelMapVolumeNode):
-        found = labelMapArray(node, reference)
+        labels = labelMapArray(node, reference)
     else:
-        known = {name.casefold(): i + 1 for i, name in enumerate(tissues)}
-        names = {each: segment.GetName() for each, segment in segments(node).items()}
+        numbers = {name.casefold(): i + 1 for i, name in enumerate(tissues)}
+        names = {ID: segment.GetName() for ID, segment in segmentsById(node).items()}
         for name in names.values():
-            if name.casefold() not in known:
+            if name.casefold() not in numbers:
                 raise InvalidInput(
                     _("The strokes {name} have a segment {segment}; name it as one of the tissues "
                       "{tissues}, or remove it.")
                     .format(name=node.GetName(), segment=name, tissues=", ".join(tissues))
                 )  # fmt: skip
-        labels = {each: known[name.casefold()] for each, name in names.items()}
-        found = painted(node, labels, reference)
-    if not found.any():
+        classes = {ID: numbers[name.casefold()] for ID, name in names.items()}
+        labels = paintLabels(node, classes, reference)
+    if not labels.any():
         raise InvalidInput(
             _("The strokes {name} are empty or lie outside {image}; paint some, or select none.")
             .format(name=node.GetName(), image=reference.GetName())
         )  # fmt: skip
-    return found.astype(int)
+    return labels.astype(int)
 
 
-def truth(node: Any, reference: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+def readTruth(node: Any, reference: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return a labelled segmentation as labels from 1 on, and the names of its segments.
 
     Raises
@@ -82,8 +82,8 @@ def truth(node: Any, reference: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     InvalidInput
         If nothing is labelled.
     """
-    named = segments(node)
-    labels = painted(node, {each: i + 1 for i, each in enumerate(named)}, reference)
+    named = segmentsById(node)
+    labels = paintLabels(node, {ID: i + 1 for i, ID in enumerate(named)}, reference)
     if not labels.any():
         raise InvalidInput(
             _("The labelled segmentation {name} is empty or lies outside {image}; paint a segment "

@@ -14,9 +14,10 @@ from slicer.i18n import tr as _
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 
-from .images import sitkGrid, toLPS
+from .images import makeGrid, toLPS
+from .owned_nodes import PROBABILITIES
 from .region import regionArray
-from .stored_result import PROBABILITIES, imagesOf, resultOf
+from .stored_result import readImages, readResult
 
 REMOTE = "remote"  # the name by which one of several segments is taken for remote myocardium
 
@@ -40,7 +41,7 @@ class Marks:
     remote: Optional[np.ndarray]
 
 
-def marks(rvInsertion: Any, remote: Any, reference: Any) -> Marks:
+def readMarks(rvInsertion: Any, remote: Any, reference: Any) -> Marks:
     """Read the marks from their nodes.
 
     Parameters
@@ -71,7 +72,7 @@ def marks(rvInsertion: Any, remote: Any, reference: Any) -> Marks:
             and remote.GetSegmentation().GetNumberOfSegments() != 1
         )
         mask = regionArray(remote, REMOTE if several else "", reference)
-    return Marks(sitkGrid(reference), point, mask)
+    return Marks(makeGrid(reference), point, mask)
 
 
 def checkInsertion(marked: Marks, inside: np.ndarray, spacing: tuple[float, ...]) -> None:
@@ -111,14 +112,14 @@ def writeReport(
     from DeepGMMSegmentationLib.report.html import render_report
     from DeepGMMSegmentationLib.report.tables import case_csv
 
-    result, _names = resultOf(node)
-    images = imagesOf(node)
+    result, _names = readResult(node)
+    images = readImages(node)
     if images is None:
         raise InvalidInput(
             _("The images that {name} came from are not in the scene, or were changed; load them "
               "and click Apply again.").format(name=node.GetName())
         )  # fmt: skip
-    marked = marks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
+    marked = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
     measures = measure(result, images, marked, case=path.stem)
     page = render_report(measures, result, images, marked.reference.GetDirection())
     table = path.with_suffix(".csv")

@@ -9,8 +9,8 @@ import numpy as np
 
 from DeepGMMSegmentationLib.priors import Prior
 
-from .images import arrays, spacing
-from .labels import truth
+from .images import readArrays, readSpacing
+from .labels import readTruth
 
 
 def estimate(
@@ -20,15 +20,15 @@ def estimate(
     from DeepGMMSegmentationLib.case import Case
     from DeepGMMSegmentationLib.training.prior_estimation import estimate_prior
 
-    labels, tissues = truth(labelled, volumes[0])
+    labels, tissues = readTruth(labelled, volumes[0])
     case = Case(
         name="The segmentation",
-        images=arrays(volumes),
+        images=readArrays(volumes),
         roi=inside,
         truth=labels,
         tissues=tissues,
         roles=tuple(roles),
-        spacing=spacing(volumes[0]),
+        spacing=readSpacing(volumes[0]),
     )
     voxels = np.count_nonzero(labels[inside])
     source = f"One segmentation of {voxels} voxels, labelled in 3D Slicer."

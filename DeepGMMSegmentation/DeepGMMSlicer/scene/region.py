@@ -15,6 +15,32 @@ from DeepGMMSegmentationLib.errors import InvalidInput
 
 from .images import orientedImage, resampledImage
 
+KINDS = (
+    slicer.vtkMRMLSegmentationNode,
+    slicer.vtkMRMLLabelMapVolumeNode,
+    slicer.vtkMRMLMarkupsClosedCurveNode,
+    slicer.vtkMRMLMarkupsROINode,
+)
+
+
+def checkRegion(region: Any, segment: str) -> None:
+    """Refuse a region that is missing, of another kind, or a segmentation without such a segment.
+
+    Raises
+    ------
+    InvalidInput
+        Saying what to select.
+    """
+    if region is None:
+        raise InvalidInput(_("There is no region; select a segment, a label map or a markup."))
+    if not isinstance(region, KINDS):
+        raise InvalidInput(
+            _("{name} cannot be a region; select a segmentation, a label map, a closed curve or "
+              "an ROI markup.").format(name=region.GetName())
+        )  # fmt: skip
+    if isinstance(region, slicer.vtkMRMLSegmentationNode):
+        segmentId(region, segment)
+
 
 def regionArray(region: Any, segment: str, reference: Any) -> np.ndarray:
     """Return which voxels of the reference volume lie in the region.
@@ -37,8 +63,7 @@ def regionArray(region: Any, segment: str, reference: Any) -> np.ndarray:
     InvalidInput
         If the region is missing, empty, outside the image or of another kind.
     """
-    if region is None:
-        raise InvalidInput(_("There is no region; select a segment, a label map or a markup."))
+    checkRegion(region, segment)
     if isinstance(region, slicer.vtkMRMLSegmentationNode):
         chosen = segmentId(region, segment)
         if segmentImage(region, chosen).IsEmpty():
@@ -54,13 +79,8 @@ def regionArray(region: Any, segment: str, reference: Any) -> np.ndarray:
         inside = labels != 0
     elif isinstance(region, slicer.vtkMRMLMarkupsClosedCurveNode):
         inside = _stencilArray(_curveStencil(region, reference), reference)
-    elif isinstance(region, slicer.vtkMRMLMarkupsROINode):
-        inside = _stencilArray(_boxStencil(region, reference), reference)
     else:
-        raise InvalidInput(
-            _("{name} cannot be a region; select a segmentation, a label map, a closed curve or "
-              "an ROI markup.").format(name=region.GetName())
-        )  # fmt: skip
+        inside = _stencilArray(_boxStencil(region, reference), reference)
     if not inside.any():
         raise InvalidInput(
             _("The region {name} is empty or lies outside {image}; draw it on that image.").format(
@@ -88,15 +108,16 @@ def segmentId(region: Any, segment: str) -> str:
     segmentation = region.GetSegmentation()
     if not segment and segmentation.GetNumberOfSegments() == 1:
         return segmentation.GetNthSegmentID(0)
-    found = segment if segmentation.GetSegment(segment) else ""
-    found = found or segmentation.GetSegmentIdBySegmentName(segment)
-    if not found:
+    if segmentation.GetSegment(segment):
+        return segment
+    named = segmentation.GetSegmentIdBySegmentName(segment)
+    if not named:
         raise InvalidInput(
             _("{name} has no segment {segment}; select one of its segments.").format(
                 name=region.GetName(), segment=segment or "…"
             )
         )
-    return found
+    return named
 
 
 def segmentImage(segmentation: Any, segmentId: str) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -14,49 +12,60 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
+from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import Tissue
+from DeepGMMSegmentationLib.worker import Answer
 
-from .charts import CHART, SERIES, histogramChart, nllChart
-from .measuring import Marks, marks, measure
+from .charts import histogramChart, nllChart
+from .measuring import measure, readMarks
+from .owned_nodes import (
+    ENTROPY,
+    MAP,
+    PROBABILITIES,
+    SEGMENTS,
+    TABLE,
+    addNode,
+    allOrNothing,
+    ownedNodes,
+    placeBeside,
+    replaceOwned,
+)
+from .snapshot import SNAPSHOT, addSnapshot, copyContent, keepSnapshot, markWritten
 from .stored_result import (
     CLASS,
     IMAGE,
-    PROBABILITIES,
     RECORD,
     addProbabilities,
-    imagesOf,
-    record,
-    resultOf,
-    tissueNames,
+    makeRecord,
+    readImages,
+    readRecord,
+    readResult,
+    readTissues,
 )
-from .tables import Columns, addTable, fill, measureColumns, segmentColumns
+from .tables import Columns, addTable, fillTable, measureColumns, segmentColumns
 
-TABLE, SEGMENTS, MAP, ENTROPY = (
-    f"DeepGMMSegmentation.{what}" for what in ("Table", "Segments", "Map", "Entropy")
-)
-OWNED = (TABLE, SEGMENTS, CHART, SERIES, MAP, ENTROPY, PROBABILITIES)
-HIDDEN = (SERIES, PROBABILITIES)  # not worth a place in the subject hierarchy
+Owned = list[tuple[str, Any]]  # nodes that belong to a segmentation, with the roles they have there
 
 
 def addResult(
-    result: Result,
+    answer: Answer,
     tissues: Sequence[Tissue],
     volumes: Sequence[Any],
     images: np.ndarray,
     name: str,
-    marked: Marks,
     output: Optional[Any] = None,
     maps: bool = False,
 ) -> Any:
     """Put a result into the scene, whole or not at all, and return the segmentation node.
 
     The tables, charts and maps belong to the segmentation: it refers to them, and they replace
-    those of an earlier result in the same segmentation.
+    those of an earlier result in the same segmentation, which `undo` brings back.
 
     Parameters
     ----------
-    result : Result
+    answer : Answer
+        The result and its measures.
     tissues : sequence of Tissue
         Name, colour and terminology of each class.
     volumes : sequence of vtkMRMLScalarVolumeNode
@@ -65,102 +74,95 @@ def addResult(
         What they hold.
     name : str
         Of a new segmentation.
-    marked : Marks
-        What the user marked for the measures.
     output : vtkMRMLSegmentationNode, optional
         A segmentation whose content is replaced; by default a new one is added.
     maps : bool
         Whether to add the probabilities and their entropy as volumes.
     """
-    names = [tissue.name for tissue in tissues]
-    result = dataclasses.replace(result, tissues=tissueNames(names, result.tissues))
-    measures = measure(result, images, marked).to_dict()
-    segmentation = segmentationOf(result.labels, tissues, volumes[0])
-    text = json.dumps(record(result, measures))
-    earlier = [] if output is None else ownedNodes(output)
-    with _allOrNothing():
-        node = output or _add("vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(name))
-        name = node.GetName()
-        owned = [
-            (role, addTable(title, columns))
-            for role, title, columns in _tables(measures, result.tissues, names, name)
-        ]
-        owned += nllChart(result, name)
-        for m in range(len(volumes)):
-            owned += histogramChart(result, tissues, images[m], m, name)
-        owned.append((PROBABILITIES, addProbabilities(result.probabilities, volumes[0])))
+    result, measures = answer.result, answer.measures
+    segmentation = makeSegmentation(result.labels, tissues, volumes[0])
+    text = json.dumps(makeRecord(result, measures))
+    with allOrNothing():
+        snapshot = None if output is None else addSnapshot(output)
+        name = output.GetName() if output else slicer.mrmlScene.GenerateUniqueName(name)
+        node = output or addNode("vtkMRMLSegmentationNode", name)
+        owned = _addShown(result, measures, tissues, images, name)
         if maps:
-            owned += _maps(result, names, volumes[0], name)
-        _placeBeside(volumes[0], node, [each for role, each in owned if role not in HIDDEN])
+            owned += _addMaps(result, tissues, volumes[0], name)
+        owned.append((PROBABILITIES, addProbabilities(result.probabilities, volumes[0])))
+        placeBeside(volumes[0], node, owned)
     # From here on nothing can fail any more.
-    with slicer.util.NodeModify(node):
-        node.SetAndObserveSegmentation(segmentation)
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
-        node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
-        node.CreateDefaultDisplayNodes()
-        node.SetAttribute(RECORD, text)
-        for role in (*OWNED, IMAGE):
-            node.RemoveNodeReferenceIDs(role)
-        for role, each in [*owned, *((IMAGE, volume) for volume in volumes)]:
-            node.AddNodeReferenceID(role, each.GetID())
-    for each in earlier:
-        slicer.mrmlScene.RemoveNode(each)
+    if snapshot is not None:
+        keepSnapshot(node, snapshot)
+    # Not another vtkSegmentation: Slicer's Data module would go on to list the segments of this.
+    node.GetSegmentation().DeepCopy(segmentation)
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
+    node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
+    node.CreateDefaultDisplayNodes()
+    node.RemoveNodeReferenceIDs(IMAGE)
+    for volume in volumes:
+        node.AddNodeReferenceID(IMAGE, volume.GetID())
+    replaceOwned(node, owned)
+    markWritten(node)
+    node.SetAttribute(RECORD, text)
     return node
+
+
+def undo(node: Any) -> None:
+    """Bring back what a segmentation was before its last result; the second time, that result.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no earlier version.
+    """
+    snapshot = node and node.GetNodeReference(SNAPSHOT)
+    if not snapshot:
+        raise InvalidInput(_("There is no earlier version; only a result can be undone."))
+    probabilities = snapshot.GetNodeReference(PROBABILITIES)
+    with allOrNothing():
+        current = addSnapshot(node)
+        owned: Owned = []
+        if probabilities:
+            result, names = readResult(snapshot)
+            measures, tissues = readRecord(snapshot)["measures"], readTissues(snapshot, names)
+            owned += _addShown(result, measures, tissues, readImages(snapshot), node.GetName())
+            if ownedNodes(node, [MAP]):
+                owned += _addMaps(result, tissues, probabilities, node.GetName())
+            owned.append((PROBABILITIES, probabilities))
+            placeBeside(node, node, owned)
+    snapshot.RemoveNodeReferenceIDs(PROBABILITIES)
+    copyContent(snapshot, node)
+    keepSnapshot(node, current)
+    replaceOwned(node, owned)
 
 
 def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
     """Measure a segmentation as it is now, and show that in its tables, or change nothing."""
-    result, names = resultOf(node)
-    marked = marks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
-    measures = measure(result, imagesOf(node), marked).to_dict()
-    text = json.dumps(record(result, measures))
+    result, names = readResult(node)
+    marks = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
+    measures = measure(result, readImages(node), marks).to_dict()
+    text = json.dumps(makeRecord(result, measures))
     wanted = _tables(measures, result.tissues, names, node.GetName())
-    with _allOrNothing():
+    with allOrNothing():
         added = [
             (role, addTable(title, columns))
             for role, title, columns in wanted
             if not ownedNodes(node, [role])
         ]
-        _placeBeside(node, node, [each for _role, each in added])
+        placeBeside(node, node, added)
     gone = ownedNodes(node, {TABLE, SEGMENTS} - {role for role, _title, _columns in wanted})
     for role, _title, columns in wanted:
         for table in ownedNodes(node, [role]):
-            fill(table, columns)
-    for role, each in added:
-        node.AddNodeReferenceID(role, each.GetID())
-    for each in gone:
-        slicer.mrmlScene.RemoveNode(each)
+            fillTable(table, columns)
+    for role, table in added:
+        node.AddNodeReferenceID(role, table.GetID())
+    for table in gone:
+        slicer.mrmlScene.RemoveNode(table)
     node.SetAttribute(RECORD, text)
 
 
-def ownedNodes(node: Any, roles: Iterable[str] = OWNED) -> list[Any]:
-    """Return the tables, charts, series and maps that belong to a segmentation."""
-    return [
-        node.GetNthNodeReference(role, i)
-        for role in roles
-        for i in range(node.GetNumberOfNodeReferences(role))
-        if node.GetNthNodeReference(role, i)
-    ]
-
-
-@contextlib.contextmanager
-def _allOrNothing() -> Iterator[None]:
-    """Take out again whatever was added to the scene if something goes wrong."""
-    before = {node.GetID() for node in slicer.mrmlScene.GetNodes()}
-    try:
-        yield
-    except BaseException:
-        for node in list(slicer.mrmlScene.GetNodes()):
-            if node.GetID() not in before:
-                slicer.mrmlScene.RemoveNode(node)
-        raise
-
-
-def _add(className: str, name: str) -> Any:
-    return slicer.mrmlScene.AddNewNodeByClass(className, name)
-
-
-def segmentationOf(labels: np.ndarray, tissues: Sequence[Tissue], reference: Any) -> Any:
+def makeSegmentation(labels: np.ndarray, tissues: Sequence[Tissue], reference: Any) -> Any:
     """Return a vtkSegmentation with a segment per tissue, all in one label map."""
     image = slicer.vtkOrientedImageData()
     image.SetDimensions(*reversed(labels.shape))
@@ -184,33 +186,55 @@ def segmentationOf(labels: np.ndarray, tissues: Sequence[Tissue], reference: Any
     return segmentation
 
 
+def _addShown(
+    result: Result,
+    measures: dict[str, Any],
+    tissues: Sequence[Tissue],
+    images: Optional[np.ndarray],
+    name: str,
+) -> Owned:
+    """Add the tables and the charts of a result; without its images, no histograms."""
+    names = [tissue.name for tissue in tissues]
+    owned: Owned = [
+        (role, addTable(title, columns))
+        for role, title, columns in _tables(measures, result.tissues, names, name)
+    ]
+    owned += nllChart(result, name)
+    for m, image in enumerate([] if images is None else images):
+        owned += histogramChart(result, tissues, image, m, name)
+    return owned
+
+
 def _tables(
     measures: dict[str, Any], tissues: Sequence[str], names: Sequence[str], name: str
 ) -> list[tuple[str, str, Columns]]:
     """Return the tables that the measures fill: reference, title and columns of each."""
     columns = measureColumns(measures, dict(zip(tissues, names)))
-    found = [(TABLE, _("{name}: measures").format(name=name), columns)]
+    tables = [(TABLE, _("{name}: measures").format(name=name), columns)]
     if measures["aha"]:
         columns = segmentColumns(measures["aha"]["segments"])
-        found.append((SEGMENTS, _("{name}: AHA segments").format(name=name), columns))
-    return found
+        tables.append((SEGMENTS, _("{name}: AHA segments").format(name=name), columns))
+    return tables
 
 
-def _maps(result: Result, names: Sequence[str], reference: Any, name: str) -> list[tuple[str, Any]]:
+def _addMaps(result: Result, tissues: Sequence[Tissue], reference: Any, name: str) -> Owned:
+    """Add the probabilities of the tissues and their entropy as volumes."""
     from DeepGMMSegmentationLib.cardiac.uncertainty import entropy
 
-    titles = [
-        _("{name}: probability of {tissue}").format(name=name, tissue=tissue) for tissue in names
+    maps = [
+        (
+            MAP,
+            _("{name}: probability of {tissue}").format(name=name, tissue=tissue.name),
+            probability,
+        )
+        for tissue, probability in zip(tissues, result.probabilities)
     ]
-    found = [
-        (MAP, _map(title, values, reference)) for title, values in zip(titles, result.probabilities)
-    ]
-    title = _("{name}: entropy").format(name=name)
-    return [*found, (ENTROPY, _map(title, entropy(result.probabilities), reference))]
+    maps.append((ENTROPY, _("{name}: entropy").format(name=name), entropy(result.probabilities)))
+    return [(role, _addMap(title, values, reference)) for role, title, values in maps]
 
 
-def _map(title: str, values: np.ndarray, reference: Any) -> Any:
-    node = _add("vtkMRMLScalarVolumeNode", title)
+def _addMap(title: str, values: np.ndarray, reference: Any) -> Any:
+    node = addNode("vtkMRMLScalarVolumeNode", title)
     node.CopyOrientation(reference)
     node.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
     slicer.util.updateVolumeFromArray(node, values)
@@ -218,43 +242,3 @@ def _map(title: str, values: np.ndarray, reference: Any) -> Any:
     node.GetDisplayNode().SetAutoWindowLevel(False)
     node.GetDisplayNode().SetWindowLevelMinMax(0, 1)
     return node
-
-
-def _placeBeside(reference: Any, node: Any, others: Sequence[Any]) -> None:
-    """Put the segmentation beside the image in the subject hierarchy, the rest in a folder."""
-    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
-    image = hierarchy.GetItemByDataNode(reference)
-    parent = hierarchy.GetItemParent(image) if image else hierarchy.GetSceneItemID()
-    _place(hierarchy, node, parent)
-    title = _("{name}: table, plots and maps").format(name=node.GetName())
-    folder = hierarchy.GetItemChildWithName(parent, title)
-    folder = folder or hierarchy.CreateFolderItem(parent, title)
-    for each in others:
-        _place(hierarchy, each, folder)
-
-
-def _place(hierarchy: Any, node: Any, parent: int) -> None:
-    item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node)
-    hierarchy.SetItemParent(item, parent)
-
-
-def show(node: Any, in3D: bool) -> None:
-    """Show the table of measures in its view, beside the surfaces or the first histogram.
-
-    None of Slicer's layouts has all three.
-    """
-    layouts = slicer.vtkMRMLLayoutNode
-    layoutManager = slicer.app.layoutManager()
-    if layoutManager is not None:  # there is none without a main window
-        layoutManager.setLayout(
-            layouts.SlicerLayoutFourUpTableView if in3D else layouts.SlicerLayoutFourUpPlotTableView
-        )
-        if in3D:
-            slicer.util.resetThreeDViews()
-    logic = slicer.app.applicationLogic()
-    for table in ownedNodes(node, [TABLE]):
-        logic.GetSelectionNode().SetActiveTableID(table.GetID())
-    for chart in ownedNodes(node, [CHART])[1:2]:
-        logic.GetSelectionNode().SetActivePlotChartID(chart.GetID())
-    logic.PropagateTableSelection()
-    logic.PropagatePlotChartSelection()

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.tissues import Tissue, tissue
 
-from .result_nodes import segmentationOf
+from .result_nodes import makeSegmentation
 
 NAME = "Synthetic heart (LGE, T2, bSSFP)"
 CATEGORY = "DeepGMM Segmentation"
@@ -72,7 +72,7 @@ def loadSample(seed: int = 0) -> list[Any]:
 
 def _addSegmentation(name: str, labels: np.ndarray, tissues: list[Tissue], reference: Any) -> Any:
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    node.SetAndObserveSegmentation(segmentationOf(labels, tissues, reference))
+    node.SetAndObserveSegmentation(makeSegmentation(labels, tissues, reference))
     node.SetReferenceImageGeometryParameterFromVolumeNode(reference)
     node.CreateDefaultDisplayNodes()
     return node

@@ -15,28 +15,27 @@ from slicer.i18n import tr as _
 import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
-from DeepGMMSegmentationLib.tissues import TISSUES, usual_name
+from DeepGMMSegmentationLib.tissues import TISSUES, Tissue, tissue, usual_name
 
-from .images import arrays
-from .labels import painted, segments
+from .images import readArrays
+from .labels import paintLabels, segmentsById
+from .owned_nodes import PROBABILITIES, addNode
 
 RECORD = "DeepGMMSegmentation.Record"  # attribute: settings, versions, parameters, measures as JSON
 CLASS = "DeepGMMSegmentation.Class"  # tag of a segment: which class it is, from 1
-# References: a hidden volume with a component per class, and the images that were segmented.
-PROBABILITIES, IMAGE = (f"DeepGMMSegmentation.{what}" for what in ("Probabilities", "Image"))
+IMAGE = "DeepGMMSegmentation.Image"  # reference to the images that were segmented
 
 
 def addProbabilities(probabilities: np.ndarray, reference: Any) -> Any:
     """Add the probabilities ``(K, Z, Y, X)`` to the scene, hidden, and return their node."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Probabilities")
-    node.SetHideFromEditors(True)
+    node = addNode("vtkMRMLVectorVolumeNode", "Probabilities", hidden=True)
     node.CopyOrientation(reference)
     node.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
     slicer.util.updateVolumeFromArray(node, np.moveaxis(probabilities, 0, -1))
     return node
 
 
-def recordOf(node: Any) -> dict[str, Any]:
+def readRecord(node: Any) -> dict[str, Any]:
     """Return the record of settings, versions, parameters and measures of a segmentation.
 
     Raises
@@ -50,7 +49,7 @@ def recordOf(node: Any) -> dict[str, Any]:
     return json.loads(text)
 
 
-def record(result: Result, measures: dict[str, Any]) -> dict[str, Any]:
+def makeRecord(result: Result, measures: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept as text: all but the voxels, as in the command line's result.json."""
     from DeepGMMSegmentationLib.report.result_folder import versions
 
@@ -71,33 +70,33 @@ def tissueNames(names: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
         If one name stands for two classes.
     """
     usual = map(usual_name, names)
-    known = tuple(name if name in TISSUES else other for name, other in zip(usual, given))
-    for name in known:
-        if known.count(name) > 1:
+    tissues = tuple(name if name in TISSUES else other for name, other in zip(usual, given))
+    for name in tissues:
+        if tissues.count(name) > 1:
             raise InvalidInput(
                 _("Two classes stand for {tissue}; give each a name of its own.").format(
                     tissue=name
                 )
             )
-    return known
+    return tissues
 
 
-def imagesOf(node: Any) -> Optional[np.ndarray]:
+def readImages(node: Any) -> Optional[np.ndarray]:
     """Return the images that a segmentation came from, or None if one is gone or changed."""
     volumes = [
         node.GetNthNodeReference(IMAGE, m) for m in range(node.GetNumberOfNodeReferences(IMAGE))
     ]
-    if len(volumes) < len(recordOf(node)["roles"]):
+    if len(volumes) < len(readRecord(node)["roles"]):
         return None
     size = node.GetNodeReference(PROBABILITIES).GetImageData().GetDimensions()
     for volume in volumes:
         image = volume and volume.GetImageData()
         if not image or image.GetDimensions() != size:
             return None
-    return arrays(volumes)
+    return readArrays(volumes)
 
 
-def resultOf(node: Any) -> tuple[Result, list[str]]:
+def readResult(node: Any) -> tuple[Result, list[str]]:
     """Return the result that a segmentation came from, with the labels that it has now.
 
     Segments are known by a tag, so that they may be renamed; one that the user added counts by
@@ -116,26 +115,39 @@ def resultOf(node: Any) -> tuple[Result, list[str]]:
         If the segmentation is no result of this module, its probabilities were not saved with the
         scene, or a segment is no tissue.
     """
-    values = recordOf(node)
-    kept = node.GetNodeReference(PROBABILITIES)
-    if kept is None or kept.GetImageData() is None:
+    values = readRecord(node)
+    probabilities = node.GetNodeReference(PROBABILITIES)
+    if probabilities is None or probabilities.GetImageData() is None:
         raise InvalidInput(
             _("The probabilities of {name} are not in the scene; click Apply again.").format(
                 name=node.GetName()
             )
         )
-    before = [each["name"] for each in values["tissues"]]
+    before = [entry["name"] for entry in values["tissues"]]
     names, classes = list(before), {}
-    for segmentId, segment in segments(node).items():
+    for segmentId, segment in segmentsById(node).items():
         classes[segmentId] = _classOf(segment, before)
         if segment.HasTag(CLASS):
             names[classes[segmentId] - 1] = segment.GetName()
     result = Result.from_record(
         values,
-        painted(node, classes, kept),
-        np.moveaxis(slicer.util.arrayFromVolume(kept), -1, 0),
+        paintLabels(node, classes, probabilities),
+        np.moveaxis(slicer.util.arrayFromVolume(probabilities), -1, 0),
     )
     return dataclasses.replace(result, tissues=tissueNames(names, before)), names
+
+
+def readTissues(node: Any, names: Sequence[str]) -> list[Tissue]:
+    """Return the classes of these names in the colours that their segments have."""
+    tissues = [
+        dataclasses.replace(tissue(usual_name(name), i), name=name) for i, name in enumerate(names)
+    ]
+    for segment in segmentsById(node).values():
+        if segment.HasTag(CLASS):
+            i = _classOf(segment, names) - 1
+            color = tuple(round(255 * value) for value in segment.GetColor())
+            tissues[i] = dataclasses.replace(tissues[i], color=color)
+    return tissues
 
 
 def _classOf(segment: Any, tissues: Sequence[str]) -> int:

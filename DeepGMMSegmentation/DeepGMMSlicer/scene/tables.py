@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-import slicer
 import vtk
 from slicer.i18n import tr as _
+
+from .owned_nodes import addNode
 
 Columns = dict[str, list[str]]
 
@@ -50,14 +51,14 @@ def measureColumns(measures: Mapping[str, Any], names: Mapping[str, str]) -> Col
                 _number(heart["salvage_index"], 2) if name == "area at risk" else "",
             ]
         )
-    for each in measures["yardsticks"]:
+    for yardstick in measures["yardsticks"]:
         rows.append(
             [
-                _("infarct by {threshold}").format(threshold=each["method"]),
-                str(each["voxels"]),
-                _number(each["ml"], 2),
-                _number(each["grams"], 2),
-                _number(each["percent_of_myocardium"]),
+                _("infarct by {threshold}").format(threshold=yardstick["method"]),
+                str(yardstick["voxels"]),
+                _number(yardstick["ml"], 2),
+                _number(yardstick["grams"], 2),
+                _number(yardstick["percent_of_myocardium"]),
                 *[""] * 4,
             ]
         )
@@ -79,11 +80,11 @@ def segmentColumns(segments: Iterable[Mapping[str, Any]]) -> Columns:
     """Return the columns of the table of AHA segments, or thirds, a row for each."""
     rows = [
         [
-            str(each["number"] or ""),
-            each["name"],
-            str(each["voxels"]),
+            str(segment["number"] or ""),
+            segment["name"],
+            str(segment["voxels"]),
             *(
-                _number(each[quantity])
+                _number(segment[quantity])
                 for quantity in (
                     "infarct_percent",
                     "edema_percent",
@@ -91,9 +92,9 @@ def segmentColumns(segments: Iterable[Mapping[str, Any]]) -> Columns:
                     "max_transmurality",
                 )
             ),
-            each["extent"],
+            segment["extent"],
         ]
-        for each in segments
+        for segment in segments
     ]
     titles = [
         _("Segment"),
@@ -108,7 +109,7 @@ def segmentColumns(segments: Iterable[Mapping[str, Any]]) -> Columns:
     return _columns(titles, rows)
 
 
-def fill(node: Any, columns: Columns) -> None:
+def fillTable(node: Any, columns: Columns) -> None:
     """Make the columns those of a table node, whatever it held."""
     table = vtk.vtkTable()
     for title, values in columns.items():
@@ -121,7 +122,7 @@ def fill(node: Any, columns: Columns) -> None:
     node.SetUseColumnTitleAsColumnHeader(True)
 
 
-def text(node: Any) -> str:
+def tableText(node: Any) -> str:
     """Return a table as text that spreadsheets take from the clipboard: tabs between columns."""
     table = node.GetTable()
     columns = range(table.GetNumberOfColumns())
@@ -133,8 +134,8 @@ def text(node: Any) -> str:
 
 def addTable(name: str, columns: Columns) -> Any:
     """Add a table node to the scene."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    fill(node, columns)
+    node = addNode("vtkMRMLTableNode", name)
+    fillTable(node, columns)
     return node
 
 

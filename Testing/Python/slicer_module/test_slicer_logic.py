@@ -7,9 +7,11 @@ from unittest import mock
 import numpy as np
 import slicer
 import vtk
-from DeepGMMSlicer.scene import result_nodes, sampledata
-from DeepGMMSlicer.scene.images import gridDifference, resampleVolume
-from DeepGMMSlicer.scene.stored_result import recordOf
+from DeepGMMSlicer.scene import owned_nodes, result_nodes, sampledata
+from DeepGMMSlicer.scene.images import gridDifference, resampleVolume, voxelToWorld
+from DeepGMMSlicer.scene.region import regionArray
+from DeepGMMSlicer.scene.stored_result import readRecord
+from DeepGMMSlicer.scene.views import showHeart
 from DeepGMMSlicer.selftest import segmentsOf
 
 from DeepGMMSegmentation import DeepGMMSegmentationLogic
@@ -47,7 +49,7 @@ class LogicTest(unittest.TestCase):
         transform.SetMatrixTransformToParent(shift)
         node = self.process(maps=True)
         self.assertEqual(node.GetParentTransformNode(), transform)
-        maps = result_nodes.ownedNodes(node, [result_nodes.MAP])
+        maps = owned_nodes.ownedNodes(node, [owned_nodes.MAP])
         self.assertEqual(len(maps), 4)
         for each in maps:
             self.assertEqual(gridDifference(each, self.volumes[0]), "")
@@ -61,6 +63,36 @@ class LogicTest(unittest.TestCase):
             for segment in node.GetSegmentation().GetSegmentIDs()
         )
         np.testing.assert_array_equal(painted, inside)
+
+    def test_views_show_the_slice_with_most_infarct_in_its_own_plane(self):
+        turn = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        rotation = vtk.vtkTransform()
+        rotation.RotateWXYZ(40, 1, 2, 0.5)
+        turn.SetMatrixTransformToParent(rotation.GetMatrix())
+        for node in (*self.volumes, self.region):
+            node.SetAndObserveTransformNodeID(turn.GetID())
+        views = {
+            view.GetLayoutName(): view for view in slicer.util.getNodesByClass("vtkMRMLSliceNode")
+        }
+        if "Red" not in views:
+            red = slicer.vtkMRMLSliceNode()
+            red.SetLayoutName("Red")
+            views["Red"] = slicer.mrmlScene.AddNode(red)
+        settings = Settings.infarct(["LGE", "T2", "bSSFP"], max_iterations=4, min_iterations=1)
+        node = self.process(segment="LV", settings=settings)
+        showHeart(node)
+        scar = regionArray(node, "scar", self.volumes[0])
+        to_world = voxelToWorld(self.volumes[0])
+        red = slicer.util.arrayFromVTKMatrix(views["Red"].GetSliceToRAS())
+        normal = to_world[:3, 2] / np.linalg.norm(to_world[:3, 2])
+        self.assertAlmostEqual(abs(red[:3, 2] @ normal), 1, places=5)
+        x, y, z, _one = np.linalg.inv(to_world) @ red[:, 3]
+        self.assertAlmostEqual(z, scar.sum(axis=(1, 2)).argmax(), places=3)
+        inside = np.argwhere(regionArray(self.region, "LV", self.volumes[0]))
+        self.assertTrue(np.allclose([y, x], inside.mean(axis=0)[1:], atol=0.5))
+        width, height, _depth = views["Red"].GetFieldOfView()
+        size = np.ptp(inside, axis=0)[1:] * self.volumes[0].GetSpacing()[0]
+        self.assertTrue(size.max() < min(width, height) < 2 * size.max())
 
     def test_inputs_are_untouched_and_the_result_is_beside_them(self):
         before = content(slicer.mrmlScene)
@@ -86,7 +118,7 @@ class LogicTest(unittest.TestCase):
         hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
         for target in (None, output):
             items = hierarchy.GetNumberOfItems()
-            full = mock.patch.object(result_nodes, "_placeBeside", side_effect=MemoryError("full"))
+            full = mock.patch.object(result_nodes, "placeBeside", side_effect=MemoryError("full"))
             with full, self.assertRaises(MemoryError):
                 self.process(output=target, settings=Settings(method="GMM", classes=3))
             self.assertEqual(set(content(slicer.mrmlScene)), set(before))
@@ -136,11 +168,14 @@ class LogicTest(unittest.TestCase):
             ({"volumes": [*first, bare]}, "Bare holds no image"),
             ({"volumes": [*first, vector]}, "Vector has several values per voxel"),
             ({"volumes": [*first, sequence]}, "Frames is not a volume"),
-            ({"volumes": [*first, small]}, "Small lies on another grid than LGE .5×4×3 voxels"),
+            (
+                {"volumes": [*first, small]},
+                "Small lies on another grid than LGE .size .5, 4, 3.",
+            ),
             ({"volumes": [*first, bent]}, "Bent is under a transform that bends it"),
             ({"volumes": [*first, *first]}, "selected twice"),
             ({"volumes": [*first, flat]}, "constant|Flat|same"),
-            ({"output": self.region}, "both region and output"),
+            ({"output": self.region}, "both an input and the output"),
             ({"roles": ["A", "A", "B"]}, "different names"),
         ):
             with self.subTest(text), self.assertRaisesRegex(InvalidInput, text):
@@ -153,6 +188,12 @@ class LogicTest(unittest.TestCase):
         original = slicer.util.arrayFromVolume(volume).copy()
         coarse = vtk.vtkMatrix4x4()
         volume.GetIJKToRASMatrix(coarse)
+        for element in ((0, 3), (1, 3), (2, 3)):  # rounding, as headers have it
+            changed = vtk.vtkMatrix4x4()
+            changed.DeepCopy(coarse)
+            changed.SetElement(*element, coarse.GetElement(*element) + 0.02)
+            volume.SetIJKToRASMatrix(changed)
+            self.assertEqual(gridDifference(volume, reference), "")
         for what, element, value in (
             ("origin", (0, 3), 0.5),
             ("spacing", (1, 1), 1.5),
@@ -178,7 +219,7 @@ class LogicTest(unittest.TestCase):
     def test_roles_names_and_record(self):
         self.volumes[2].SetName("perfusion")
         node = self.process(segment="LV")
-        record = recordOf(node)
+        record = readRecord(node)
         self.assertEqual(record["roles"], ["LGE", "T2", "perfusion"])
         self.assertEqual(node.GetName(), "LV tissues")
         self.assertEqual(record["settings"]["method"], "GMM")

@@ -3,6 +3,7 @@
 # ruff: noqa: N802, N803  (Slicer's own names)
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 from xml.etree import ElementTree
@@ -29,11 +30,53 @@ def test_every_scene_widget_of_the_ui_file_gets_the_scene():
     assert widgets == linked
 
 
-def test_every_choice_in_the_ui_file_is_explained():
+CONTAINERS = {"DeepGMMSegmentation", "scrollArea", "sections"}
+
+
+def test_every_widget_of_the_ui_file_is_explained():
     for widget in ElementTree.parse(UI).iter("widget"):
-        properties = {each.get("name"): each for each in widget.iterfind("property")}
-        if "SlicerParameterName" in properties:
-            assert len(properties["toolTip"].findtext("string")) > 10, widget.get("name")
+        tips = [
+            each.findtext("string")
+            for each in widget.iterfind("property")
+            if each.get("name") == "toolTip"
+        ]
+        if widget.get("name") not in CONTAINERS:
+            assert tips, widget.get("name")
+            assert len(tips[0]) > 10, widget.get("name")
+
+
+def apply(panel):
+    """Click Apply, and let the window live until the run has ended."""
+    panel.ui.applyButton.click()
+    end = time.monotonic() + 120
+    while panel.ui.applyButton.text == "Cancel":
+        assert time.monotonic() < end
+        slicer.app.processEvents()
+
+
+def hidden_pixels(panel, height):
+    """Return how far one must scroll to see all of the panel at that height."""
+    panel.parent.resize(420, height)
+    panel.parent.show()
+    for _ in range(5):
+        slicer.app.processEvents()
+    return panel.ui.scrollArea.verticalScrollBar().maximum()
+
+
+def test_daily_use_fits_700_pixels_before_and_after_a_run(panel):
+    assert hidden_pixels(panel, 700) == 0
+    panel.logic.getParameterNode().max_iterations = 4
+    apply(panel)
+    panel.ui.bullseyeSection.collapsed = True
+    assert hidden_pixels(panel, 700) == 0
+
+
+def test_apply_and_status_do_not_scroll(panel):
+    ui = panel.ui
+    for widget in (ui.findingsBrowser, ui.bullseyeLabel, ui.tissueTable):
+        assert ui.sections.isAncestorOf(widget)
+    for widget in (ui.applyButton, ui.progressBar, ui.statusLabel):
+        assert not ui.sections.isAncestorOf(widget)
 
 
 def test_panel_opens_without_torch_and_scikit_learn():

@@ -1,0 +1,126 @@
+"""A run in the process that computes: followed, waited for, cancelled, and put into the scene."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Callable, Optional
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
+from DeepGMMSegmentationLib.result import Progress, ProgressCallback
+from DeepGMMSegmentationLib.worker import Answer, Request, Worker
+
+PACE = 0.05  # seconds between two looks at the process
+
+Done = Callable[[Any, Optional[Exception]], None]
+
+
+class Run:
+    """A run of `DeepGMMSegmentationLogic.process`.
+
+    Attributes
+    ----------
+    done : bool
+        Whether it has ended, one way or another.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        request: Request,
+        nodes: Sequence[Any],
+        finish: Callable[[Answer], Any],
+        progress: Optional[ProgressCallback],
+    ) -> None:
+        """Begin.
+
+        Parameters
+        ----------
+        worker : Worker
+            The process that computes.
+        request : Request
+        nodes : sequence of vtkMRMLNode
+            When one of them is deleted, the run ends.
+        finish : callable
+            Puts the answer into the scene and returns the segmentation.
+        progress : callable, optional
+            Called with each `Progress`; may raise `Cancelled`.
+        """
+        self.done = False
+        self._worker, self._nodes, self._finish = worker, nodes, finish
+        self._progress = progress
+        self._whenDone: Optional[Done] = None
+        self._timer = qt.QTimer()
+        self._timer.setInterval(int(1000 * PACE))
+        self._timer.connect("timeout()", self._advance)
+        worker.start(request)
+
+    def wait(self, heartbeat: Optional[Callable[[], None]]) -> Any:
+        """Wait for the end and return the segmentation; `heartbeat` is called meanwhile."""
+        try:
+            while True:
+                segmentation = self._look()
+                if self.done:
+                    return segmentation
+                if heartbeat:
+                    heartbeat()
+                time.sleep(PACE)
+        except BaseException:
+            self._stop()
+            raise
+
+    def follow(self, whenDone: Done) -> None:
+        """Go on while the window lives, and call with the segmentation or the error at the end."""
+        self._whenDone = whenDone
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """End the run at once; nothing is changed."""
+        if not self.done:
+            self._end(None, Cancelled(_("Cancelled; nothing was changed.")))
+
+    def _advance(self) -> None:
+        try:
+            segmentation = self._look()
+        except Exception as error:
+            self._end(None, error)
+        else:
+            if self.done:
+                self._end(segmentation, None)
+
+    def _end(self, segmentation: Any, error: Optional[Exception]) -> None:
+        if error is not None:
+            self._stop()
+        self._timer.stop()
+        if self._whenDone:
+            self._whenDone(segmentation, error)
+
+    def _stop(self) -> None:
+        self.done = True
+        if self._worker.busy:
+            self._worker.stop()
+
+    def _look(self) -> Any:
+        """Hand on what the process has said; return the segmentation once it has answered."""
+        for node in self._nodes:
+            if not slicer.mrmlScene.IsNodePresent(node):
+                raise InvalidInput(
+                    _("{name} was deleted during the run; nothing was changed.").format(
+                        name=node.GetName()
+                    )
+                )
+        for event in self._worker.poll():
+            if isinstance(event, Answer):
+                self.done = True
+                return self._finish(event)
+            if isinstance(event, Progress):
+                if self._progress:
+                    self._progress(event)
+            else:
+                logging.getLogger("DeepGMMSegmentationLib").info(event)
+        return None

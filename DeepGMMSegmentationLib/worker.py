@@ -1,0 +1,257 @@
+"""A segmentation in a process of its own, so that its parent stays free and outlives a crash.
+
+The parent holds a `Worker`; the child runs ``python -m DeepGMMSegmentationLib.worker``. A request
+lies in a folder, whose name the parent writes to the child's standard input. The child appends
+what it has to say to a file in that folder, a line of JSON each, which the parent reads at its own
+pace. When the parent dies its end of the input closes, and the child ends at once. So the two need
+no thread and no event loop in the parent, where neither might run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import pickle
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import numpy as np
+
+from . import errors
+from .result import Progress, ProgressCallback, Result
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUEST, MESSAGES, ANSWER = "request.pickle", "messages.jsonl", "answer.pickle"
+STOP = 0.1  # seconds
+SMALL = 5_000_000  # voxels of all images times classes
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be segmented and then measured.
+
+    Attributes
+    ----------
+    arguments : mapping
+        Of `segment`, without callbacks.
+    marks : mapping
+        Of `measure`, beside the result and its images.
+    changes : mapping
+        Fields in which the settings of the network are to be changed.
+    tissues : tuple of str, optional
+        The names of the classes for the measures; by default those of the result.
+    """
+
+    arguments: Mapping[str, Any]
+    marks: Mapping[str, Any]
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tissues: Optional[tuple[str, ...]] = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of a request, and its measures as `Measures.to_dict` gives them."""
+
+    result: Result
+    measures: dict[str, Any]
+
+
+class Worker:
+    """The parent's side: one child, started when it is needed and used again."""
+
+    def __init__(self, python: str = sys.executable) -> None:
+        """Take the Python interpreter that the child runs in."""
+        self._python = python
+        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._folder = Path()
+        self._read = 0  # bytes of the messages
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being computed."""
+        return self._folder != Path()
+
+    def prepare(self) -> None:
+        """Start the child if there is none, so that it is ready when a request comes."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
+        code += "from DeepGMMSegmentationLib.worker import main; main()"
+        self._process = subprocess.Popen(
+            [self._python, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows
+        )
+
+    def start(self, request: Request) -> None:
+        """Begin to compute; an earlier request must have been answered or stopped."""
+        self.prepare()
+        self._folder, self._read = Path(tempfile.mkdtemp(prefix="deepgmm-")), 0
+        with (self._folder / REQUEST).open("wb") as file:
+            pickle.dump(request, file, pickle.HIGHEST_PROTOCOL)
+        self._process.stdin.write(f"{json.dumps(str(self._folder))}\n".encode())
+        self._process.stdin.flush()
+
+    def poll(self) -> list[Union[Progress, str, Answer]]:
+        """Return what the child has said since the last call: progress, log lines, an answer.
+
+        Raises
+        ------
+        DeepGMMError
+            The one that the child met, or that the child died.
+        """
+        ended = self._process.poll() is not None  # asked first: it may say something and then end
+        said: list[Union[Progress, str, Answer]] = []
+        for message in self._messages():
+            if "progress" in message:
+                said.append(Progress(**message["progress"]))
+            elif "log" in message:
+                said.append(message["log"])
+            elif "error" in message:
+                self._clear()
+                raise getattr(errors, message["error"], errors.DeepGMMError)(message["text"])
+            else:
+                with (self._folder / ANSWER).open("rb") as file:
+                    said.append(pickle.load(file))
+                self._clear()
+                return said
+        if ended:
+            code = self._process.returncode
+            self.stop()
+            raise errors.DeepGMMError(
+                f"The computation ended unexpectedly (exit code {code}), perhaps for lack of "
+                "memory; choose fewer filters, fewer slices or a smaller margin."
+            )
+        return said
+
+    def stop(self) -> None:
+        """End the child at once, and with it what it computes."""
+        if self._process is not None:
+            self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP)  # it ends all the same, but nobody should wait for that
+            self._process.stdin.close()
+            self._process = None
+        self._clear()
+
+    def _clear(self) -> None:
+        """Delete the request and the answer; the disk may hold a patient's images no longer."""
+        if self.busy:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = Path()
+
+    def _messages(self) -> list[dict[str, Any]]:
+        """Return the messages that were written since the last time, whole lines only."""
+        path = self._folder / MESSAGES
+        if not path.exists():
+            return []
+        with path.open("rb") as file:
+            file.seek(self._read)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
+
+
+def answer(request: Request, progress: ProgressCallback) -> Answer:
+    """Segment and measure, as the child does."""
+    from .cardiac.measures import measure
+    from .segmentation import segment
+    from .training.trained_network import TrainedNetwork
+
+    arguments = dict(request.arguments)
+    network = arguments.get("network")
+    if network is not None:
+        if not isinstance(network, TrainedNetwork):
+            network = TrainedNetwork.load(network)
+        settings = arguments.get("settings") or network.settings
+        changed = dataclasses.replace(settings, **request.changes)
+        arguments.update(network=network, settings=changed)
+    result = segment(**arguments, progress=progress)
+    if request.tissues is not None:
+        result = dataclasses.replace(result, tissues=request.tissues)
+    measures = measure(result, arguments["images"], **request.marks)
+    return Answer(result, measures.to_dict())
+
+
+def main() -> None:
+    """Answer requests until the parent closes its end of the input or dies."""
+    folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(folders,), daemon=True).start()
+    from . import segmentation  # noqa: F401  takes seconds; done before the first request comes
+
+    while True:
+        _serve(folders.get())
+
+
+def _listen(folders: queue.SimpleQueue[Path]) -> None:
+    """Hand on the folders of requests; end the process with the parent."""
+    for line in sys.stdin.buffer:
+        folders.put(Path(json.loads(line)))
+    os._exit(0)
+
+
+def _serve(folder: Path) -> None:
+    """Answer one request."""
+    with (folder / MESSAGES).open("a", encoding="utf-8", buffering=1) as file:
+
+        def say(**message: Any) -> None:
+            file.write(json.dumps(message) + "\n")
+
+        handler = _Handler(say)
+        logger = logging.getLogger("DeepGMMSegmentationLib")
+        logger.addHandler(handler)
+        try:
+            with (folder / REQUEST).open("rb") as written:
+                request = pickle.load(written)
+            _choose_threads(request)
+            reply = answer(request, lambda event: say(progress=dataclasses.asdict(event)))
+            with (folder / ANSWER).open("wb") as written:
+                pickle.dump(reply, written, pickle.HIGHEST_PROTOCOL)
+            say(done=True)
+        except Exception as error:
+            logger.exception("The computation failed.")
+            say(error=type(error).__name__, text=str(error))
+        finally:
+            logger.removeHandler(handler)
+
+
+def _choose_threads(request: Request) -> None:
+    """Take one thread for what is small, else the cores that are idle.
+
+    Threads wait for each other at every step, and the longer the busier the machine is: where
+    others kept two cores busy, two threads took 4 times as long as one for the infarct preset.
+    """
+    import torch
+
+    settings = request.arguments.get("settings")
+    closed = settings is not None and not settings.deep
+    small = closed and np.size(request.arguments["images"]) * settings.classes < SMALL
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    idle = (os.cpu_count() or 1) - round(load)
+    torch.set_num_threads(1 if small else max(1, idle))
+
+
+class _Handler(logging.Handler):
+    """Says what the library logs."""
+
+    def __init__(self, say: Any) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one message."""
+        self._say(log=self.format(record))
