@@ -165,9 +165,7 @@ def measure_segments(
     edema = _percent(labels, tissues, ("edema",), of_voxel, voxels, wall)
     segments = []
     for i, name in enumerate(names):
-        depth = (None,) * 3
-        if "scar" in tissues:
-            depth = _transmurality(lines, of_chord == i)
+        depth = _transmurality(lines, of_chord == i) if "scar" in tissues else (None,) * 3
         number = None if insertion is None else i + 1
         segments.append(Segment(number, name, int(voxels[i]), infarct[i], edema[i], *depth))
     missing = [segment.name for segment in segments if not segment.voxels]

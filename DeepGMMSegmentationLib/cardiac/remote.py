@@ -43,7 +43,7 @@ def remote_myocardium(
     """
     outline = outline_ventricle(labels, tissues, spacing)
     infarct = mask(labels, tissues, INFARCT)
-    hollow = outline.cavity.any(axis=(1, 2))[:, None, None]
+    hollow = np.any(outline.cavity, axis=(1, 2))[:, None, None]
     wall = mask(labels, tissues, WALL) & outline.inside & hollow
     cross = ndimage.generate_binary_structure(2, 1)[None]
     inner = ndimage.binary_erosion(wall, cross) & np.isfinite(lge)
@@ -58,7 +58,7 @@ def remote_myocardium(
     counts = np.array([np.count_nonzero(sector & ~lost) for sector in sectors])
     infarcted = np.array([lost[sector].mean() if sector.any() else 1.0 for sector in sectors])
     infarcted[counts < SHARE * np.median(counts)] = 1.0
-    candidates = np.flatnonzero(infarcted == infarcted.min())
+    candidates = np.flatnonzero(infarcted == infarcted.min()).tolist()
 
     def height(i: int) -> float:
         healthy = values[sectors[i] & ~lost]

@@ -181,7 +181,7 @@ def measure_yardsticks(
         sized.append(Yardstick(method, threshold, round(voxels), ml, grams, percent))
 
     def count(low: float, high: float = np.inf) -> int:
-        return np.count_nonzero((lge[wall] > low) & (lge[wall] <= high))
+        return int(np.count_nonzero((lge[wall] > low) & (lge[wall] <= high)))
 
     peaks = _local_medians(lge, enhanced)
     others: list[tuple[str, float, float]] = []

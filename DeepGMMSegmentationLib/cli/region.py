@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
         path = Path(folder) / out.name
         write_image(mask, path)
         write_bytes(out, path.read_bytes())
-    ml = volume_ml(np.count_nonzero(region), reference.GetSpacing())
+    ml = volume_ml(float(np.count_nonzero(region)), reference.GetSpacing())
     say(f"{np.count_nonzero(region.any(axis=(1, 2)))} slices, {ml:.0f} mL of blood and wall.")
     if insertion is not None:
         say("RV insertion: --rv-insertion " + " ".join(f"{value:.1f}" for value in insertion))

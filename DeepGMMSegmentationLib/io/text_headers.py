@@ -104,7 +104,7 @@ def check_nrrd(path: Path) -> None:
     for line in lines:
         if line.startswith("#"):
             continue
-        key, separator, value = re.fullmatch(r"([^:]*)(:=|: ?|$)(.*)", line, re.DOTALL).groups()
+        key, separator, value = re.split("(:=|: ?|$)", line, maxsplit=1)
         if separator == ":=":
             _add(fields, ":=" + key, value)
         elif not separator:

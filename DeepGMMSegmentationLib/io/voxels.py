@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CHUNK = 1 << 20  # bytes
 PACKING = 1032  # the most times that deflate makes anything smaller
@@ -89,7 +90,7 @@ def content(file: Path, begin: int, packed: bool) -> Iterator[bytes]:
         if not packed:
             yield from iter(lambda: stream.read(CHUNK), b"")
             return
-        unpacker = zlib.decompressobj(zlib.MAX_WBITS + 32)  # zlib or gzip
+        unpacker: Any = zlib.decompressobj(zlib.MAX_WBITS + 32)  # zlib or gzip
         data = stream.read(CHUNK)
         while not unpacker.eof:
             if not data:

@@ -56,7 +56,7 @@ def imports(path, nodes=None):
     return names
 
 
-@pytest.mark.parametrize(("folder", "layers"), [(LIBRARY, LIBRARY_LAYERS), (MODULE, MODULE_LAYERS)])
+@pytest.mark.parametrize(("folder", "layers"), [(LIBRARY, LIBRARY_LAYERS)])
 def test_imports_run_one_way(folder, layers):
     height = {part: -row for row, parts in enumerate(layers) for part in parts}
     upwards = []
