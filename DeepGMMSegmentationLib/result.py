@@ -152,14 +152,11 @@ class Result:
     @property
     def absent(self) -> dict[str, float]:
         """What the heart more probably has none of: its tissue, and how probable it is."""
-        answers = self.presence or {}
-        return {
-            tissue: answers[question]
-            for question, tissue in QUESTIONS.items()
-            if tissue in self.tissues
-            and answers.get(question) is not None
-            and answers[question] < 0.5
-        }
+        absent = {}
+        for question, p in (self.presence or {}).items():
+            if QUESTIONS[question] in self.tissues and p is not None and p < 0.5:
+                absent[QUESTIONS[question]] = p
+        return absent
 
     def to_record(self) -> dict[str, Any]:
         """Return all of a result but its voxels, ready for JSON.

@@ -225,9 +225,13 @@ class Settings:
 
     def without_blood(self) -> Settings:
         """Return the settings for a region that is the wall alone."""
+        if self.prior is None:
+            return self
         prior = self.prior.without_blood()
-        changes = {"anatomy": 0.0, "anatomy_from": "depth", "classes": len(prior.tissues)}
-        return dataclasses.replace(self, prior=prior, **changes)
+        classes = len(prior.tissues)
+        return dataclasses.replace(
+            self, prior=prior, classes=classes, anatomy=0.0, anatomy_from="depth"
+        )
 
     def to_json(self) -> str:
         """Return the record as JSON text that `from_json` reads back to an equal record."""

@@ -219,8 +219,8 @@ def _serve(folder: Path) -> None:
                 request = pickle.load(written)
             _choose_threads(request)
             reply = answer(request, lambda event: say(progress=dataclasses.asdict(event)))
-            with (folder / ANSWER).open("wb") as written:
-                pickle.dump(reply, written, pickle.HIGHEST_PROTOCOL)
+            with (folder / ANSWER).open("wb") as answered:
+                pickle.dump(reply, answered, pickle.HIGHEST_PROTOCOL)
             say(done=True)
         except Exception as error:
             logger.exception("The computation failed.")

@@ -158,7 +158,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             settings = network.settings if network else Settings()
         if tissues is None and settings is not None:
             tissues = [tissue(name, i) for i, name in enumerate(settings.tissues)]
-        names = tissues and [tissue.name for tissue in tissues]
+        names = None if tissues is None else [shown.name for shown in tissues]
         request = Request(
             arguments={
                 "images": images,
@@ -172,7 +172,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             },
             marks=vars(marks),
             changes=changes or {},
-            tissues=names and settings and tissueNames(names, settings.tissues),
+            tissues=tissueNames(names, settings.tissues) if names and settings else None,
         )
         name = _("{region} tissues").format(region=regionName(region, segment))
 

@@ -213,7 +213,7 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, ScriptedLoadableModuleTe
         ui, before = self.panel.ui, self.scene()
         self.beginEndlessRun()
         self.assertEqual(ui.applyButton.text, _("Cancel"))
-        gaps = []
+        gaps: list[float] = []
         last = time.monotonic()
         while len(gaps) < 100:
             slicer.app.processEvents()

@@ -235,8 +235,8 @@ def _volumes(result: Result) -> list[Volume]:
     if result.intervals is not None:
         volumes = dict(result.intervals)
         if {"infarct", "edema"} <= set(volumes):
-            parts = zip(volumes["infarct"], volumes["edema"])
-            volumes["area at risk"] = tuple(infarct + edema for infarct, edema in parts)
+            (m1, low1, high1), (m2, low2, high2) = volumes["infarct"], volumes["edema"]
+            volumes["area at risk"] = (m1 + m2, low1 + low2, high1 + high2)
         return [Volume(name, *values) for name, values in volumes.items()]
     maps = dict(zip(result.tissues, result.probabilities))
     if "scar" in _told(result):

@@ -111,12 +111,12 @@ def _implausible(result: Result) -> list[str]:
 
 def _undecided(result: Result) -> list[str]:
     low, high = DOUBT
-    answers = result.presence or {}
+    answers = {question: p or 0.0 for question, p in (result.presence or {}).items()}
     return [
         f"Whether the heart has {question.replace('_', '-')} at all is undecided (probability "
         f"{100 * answers[question]:.0f} %); look at the images before you rely on its size."
         for question, tissue in QUESTIONS.items()
-        if tissue in result.tissues and low < (answers.get(question) or 0.0) < high
+        if tissue in result.tissues and low < answers.get(question, 0.0) < high
     ]
 
 

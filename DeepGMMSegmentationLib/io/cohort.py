@@ -50,8 +50,8 @@ class CaseFiles:
 
     def digests(self) -> dict[str, Optional[str]]:
         """Return what tells the contents of the files from any others', but for the truth's."""
-        files = {**self.images, "roi": self.roi}
-        sums = {name: path and digest(path) for name, path in files.items()}
+        files: dict[str, Optional[Path]] = {**self.images, "roi": self.roi}
+        sums = {name: digest(path) if path else None for name, path in files.items()}
         return {**sums, "segment": self.segment}
 
 

@@ -96,7 +96,8 @@ def _e_step(
     Voxels that lack sequences have the density of the others, and what they lack is expected.
     The responsibilities themselves are written into a tensor only where one is given.
     """
-    weighted, counts, log_likelihood = 0.0, 0.0, 0.0
+    zero = log_p.new_zeros((), dtype=torch.float64)
+    weighted = counts = log_likelihood = zero
     for sequences, members in patterns:
         complete = len(sequences) == observations.intensities.shape[1]
         part = mixture if complete else model.marginal(mixture, sequences)

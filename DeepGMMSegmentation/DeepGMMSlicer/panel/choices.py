@@ -72,7 +72,7 @@ def likelyRegion(segmentations: Sequence[Any]) -> tuple[Any, str]:
     str
         Empty where no segment is likely.
     """
-    ranked = []
+    ranked: list[Any] = []
     for segmentation in segmentations:
         segments = segmentsById(segmentation)
         patterns = [*REGION_NAMES, ""] if len(segments) == 1 else REGION_NAMES

@@ -79,9 +79,9 @@ def _readTissues(rows: TissueList) -> list[Tissue]:
     """
     if not all(name.strip() for name, _color in rows):
         raise InvalidInput(_("A tissue has no name; give it one in the table."))
-    return [
-        dataclasses.replace(
-            tissue(usual_name(name), i), name=name, color=tuple(bytes.fromhex(color[1:]))
-        )
-        for i, (name, color) in enumerate(rows)
-    ]
+    tissues = []
+    for i, (name, color) in enumerate(rows):
+        red, green, blue = bytes.fromhex(color[1:])
+        usual = tissue(usual_name(name), i)
+        tissues.append(dataclasses.replace(usual, name=name, color=(red, green, blue)))
+    return tissues

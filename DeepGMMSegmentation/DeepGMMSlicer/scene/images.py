@@ -129,7 +129,7 @@ def makeGrid(volume: Any) -> sitk.Image:
     image = sitk.Image(grid.size, sitk.sitkUInt8)
     image.SetSpacing(grid.spacing)
     image.SetOrigin(toLPS(grid.origin))
-    image.SetDirection([-value for value in grid.direction[:6]] + grid.direction[6:])
+    image.SetDirection([-value for value in grid.direction[:6]] + list(grid.direction[6:]))
     return image
 
 
