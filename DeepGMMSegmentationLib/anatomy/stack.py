@@ -23,11 +23,13 @@ from .view import CHANNELS, CLASSES, ROLES, SIDE, SPAN, Views, inputs
 from .weights import RESOURCES, load
 
 SHIPPED = RESOURCES / "region.safetensors"
-SURE = 0.5  # least worth of an outline that is a ventricle's
+SURE = 0.66  # least worth of an outline that is a ventricle's
 RADII_MM = (9.0, 62.0)  # of the outer border, where the spacing is known
 RADII_PARTS = (0.05, 0.48)  # of the image's shorter side, where it is not
 RATIO = 1.5  # between radii that are tried
 KEPT = 3  # sizes that are looked at again
+NEXT_SIZES = (0.8, 1.0)  # in the next slice, over the size in this one
+BESIDE = 0.35  # how far from the centre it is looked at again, in radii
 
 Place = tuple[tuple[float, float], float]  # centre (y, x) and radius, in the unit of the spacing
 
@@ -113,11 +115,31 @@ class Stack:
         return best if best is not None and worth(best) >= SURE else None
 
     def outline_near(self, z: int, last: Outline) -> Optional[Outline]:
-        """Return the ventricle where, and about as large as, that of the slice before was."""
-        (outline,) = self.read(z, [(last.centre, last.radius)], turned=1)
-        if outline is not None:
-            (outline,) = self.read(z, [(outline.centre, outline.radius)], turned=4)
-        return outline if outline is not None and worth(outline) >= SURE else None
+        """Return the ventricle where that of the slice before was, about as large."""
+        places = [(last.centre, last.radius * factor) for factor in NEXT_SIZES]
+        outlines = [outline for outline in self.read(z, places, turned=1) if outline]
+        for turned in (1, 4):
+            best = max(outlines, key=worth, default=None)
+            if best is None:
+                return None
+            outlines = [o for o in self.read(z, [(best.centre, best.radius)], turned) if o]
+        return outlines[0] if outlines and worth(outlines[0]) >= SURE else None
+
+    def evidence(self, z: int, outline: Outline) -> float:
+        """Return how sure it is that a ventricle is there, 0 to 1.
+
+        What is one is seen alike, as a mean Dice, also from beside its centre.
+        """
+        steps = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)]) * BESIDE * outline.radius
+        places = [
+            ((outline.centre[0] + y, outline.centre[1] + x), outline.radius) for y, x in steps
+        ]
+        own = outline.mask(self.shape, self.pixel)
+        overlaps = []
+        for other in self.read(z, places, turned=1):
+            mask = other.mask(self.shape, self.pixel) if other else np.zeros_like(own)
+            overlaps.append(2 * (mask & own).sum() / max(mask.sum() + own.sum(), 1))
+        return worth(outline) * float(np.mean(overlaps))
 
     def read(self, z: int, places: Sequence[Place], turned: int) -> list[Optional[Outline]]:
         """Return what the network outlines from each place, averaged over so many turned views."""
