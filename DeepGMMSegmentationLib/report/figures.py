@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
+from ..priors import lge_index
 from ..result import Result
 from ..tissues import tissue
 from .histogram import compute_histogram
@@ -79,6 +80,37 @@ def draw_figure(
         axes = picture.add_subplot(overview[0, i])
         _show(axes, images[0, slice_][crop], aspect, f"Slice {slice_ + 1}")
         _overlay(axes, labels[slice_][crop], colors)
+    return picture
+
+
+def draw_remote(
+    result: Result,
+    images: np.ndarray,
+    remote: np.ndarray,
+    direction: Optional[Sequence[float]] = None,
+) -> Figure:
+    """Draw the outline of remote myocardium on LGE in up to five slices.
+
+    Parameters
+    ----------
+    result, images, direction
+        See `draw_figure`.
+    remote : ndarray of bool, shape of the labels
+        Not empty.
+    """
+    from matplotlib.figure import Figure
+
+    labels = result.labels.reshape((-1, *result.labels.shape[-2:]))
+    lge = images[lge_index(result.roles)].reshape(labels.shape)
+    drawn = remote.reshape(labels.shape)
+    slices = np.flatnonzero(drawn.any(axis=(1, 2)))
+    shown = np.unique(slices[np.linspace(0, len(slices) - 1, 5).round().astype(int)])
+    crop = _crop(labels, result.spacing, direction)
+    picture = Figure(figsize=(1.9 * len(shown), 2.2), layout="constrained")
+    for axes, z in zip(picture.subplots(1, len(shown), squeeze=False).flat, shown):
+        aspect = result.spacing[-2] / result.spacing[-1]
+        _show(axes, lge[z][crop], aspect, f"Slice {z + 1}")
+        axes.contour(drawn[z][crop], levels=[0.5], colors=["#56B4E9"], linewidths=1.4)
     return picture
 
 
