@@ -148,7 +148,8 @@ def _crop(
 
 
 def _show(axes: Axes, image: np.ndarray, aspect: float, title: str) -> None:
-    low, high = np.nanpercentile(image, (1, 99.5))
+    values = image[np.isfinite(image)]
+    low, high = np.percentile(values, (1, 99.5)) if values.size else (0.0, 1.0)
     axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect)
     axes.set_title(title, fontsize=9)
     axes.set_axis_off()

@@ -318,6 +318,17 @@ def test_a_region_that_is_no_ventricle_by_its_volume_is_warned_of(result):
     assert any("a left ventricle with its wall 50 to 600 mL" in text for text in huge.warnings)
 
 
+def test_what_a_sequence_lacks_is_told_and_drawn_as_missing(case, result):
+    images = case.images.copy()
+    images[1, :6] = np.nan
+    found = measure(result, images, rv_insertion=case.rv_insertion)
+    assert any(
+        "T2 does not reach all of the region: it lacks slices 1," in w for w in found.warnings
+    )
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "it lacks slices" in render_report(found, result, images)
+
+
 def test_remote_myocardium_is_proposed_where_there_is_no_infarct(case, result, measures):
     proposed = proposed_remote(result, case.images)
     assert proposed.sum() == measures.remote.voxels > 100
