@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -16,6 +17,11 @@ CLASSES = (2, 8)  # how many tissues can be told apart, at least and at most
 
 # On LGE blood is bright; of the dark-blood kinds (DB-LGE, FIDDLE) it is as dark as muscle.
 LGE, DARK_BLOOD_LGE = "LGE", "dark-blood LGE"
+
+
+def lge_index(roles: Sequence[str]) -> Optional[int]:
+    """Return which of the sequences is LGE of either kind; None where none is."""
+    return next((m for m, role in enumerate(roles) if role in (LGE, DARK_BLOOD_LGE)), None)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from .mixture.fit import Fit, best_of
 from .mixture.postprocess import clean
 from .mixture.problem import Problem, Regularizer, pose
 from .mixture.region import prepare
+from .mixture.shading import estimate_gains
 from .priors import DARK_BLOOD_LGE, LGE
 from .result import ProgressCallback, Result
 from .settings import Settings
@@ -109,6 +110,7 @@ class _Task:
     refine: int
     regularizer: Optional[Regularizer]
     hollow: bool
+    gains: Optional[np.ndarray]
 
     @classmethod
     def checked(
@@ -152,6 +154,11 @@ class _Task:
                     'Trained networks and strokes count on blood; choose hollow="fill".'
                 )
             settings = settings.without_blood()
+        gains = None
+        told_apart = "blood pool" in settings.tissues and roi.ndim == 3
+        if told_apart and settings.shading == "even" and settings.scope == "volume":
+            gains = estimate_gains(images, roi, spacing, roles)
+            images = images / gains[:, :, None, None]
         return cls(
             images,
             roi,
@@ -163,6 +170,7 @@ class _Task:
             refine,
             regularizer,
             filled is not None,
+            gains,
         )
 
     @property
@@ -255,7 +263,7 @@ class _Task:
             spacing=self.spacing,
             roles=self.roles,
             network=self.trained.named(self.refine) if self.trained else None,
-            notes=_notes(settings, self.roles, self.hollow),
+            notes=_notes(settings, self.roles, self.hollow, self.gains),
             presence=None if drawn is None else vars(drawn.evidence),
             intervals=None
             if drawn is None or len(shape) == 2
@@ -264,9 +272,17 @@ class _Task:
         return clean(result, settings.min_island) if settings.min_island else result
 
 
-def _notes(settings: Settings, roles: tuple[str, ...], hollow: bool) -> tuple[str, ...]:
+def _notes(
+    settings: Settings, roles: tuple[str, ...], hollow: bool, gains: Optional[np.ndarray]
+) -> tuple[str, ...]:
     """Return what the user should know of this run, one sentence each."""
     notes = []
+    for role, gain in zip(roles, () if gains is None else gains):
+        if np.ptp(gain) > 0:
+            notes.append(
+                f"The brightness of {role} changes by a factor of {gain.max() / gain.min():.1f} "
+                "along the stack, as a coil's sensitivity does; it was evened out for the fit."
+            )
     if hollow:
         done = "its cavity was filled" if settings.hollow == "fill" else "no blood was looked for"
         notes.append(f"The region has a hole in most slices, as the wall alone has; {done}.")

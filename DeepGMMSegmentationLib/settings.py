@@ -157,6 +157,13 @@ class Settings:
         "What is done with a region that is the wall alone, where blood is a tissue: its cavity "
         "becomes part of it, or no blood is looked for.",
     )
+    shading: str = choice(
+        "keep",
+        ("keep", "even"),
+        "What is done with a brightness that changes along the stack, as a coil's sensitivity "
+        "does, where blood is a tissue and one mixture is for all slices: it is kept or evened "
+        "out.",
+    )
     density: float = number(1.05, 0.1, 10.0, "Of the myocardium, in g/mL: from volume to mass.")
 
     def __post_init__(self) -> None:
@@ -358,6 +365,7 @@ class Settings:
             "prior_weight": 0.2,
             "anatomy": 0.5,
             "degrees_of_freedom": 8.0,
+            "shading": "even",
         }
         if str(overrides.get("method")).startswith("deep"):
             values.update(anatomy=1.0, mean_penalty=0.1, learning_rate=1e-3)

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InvalidInput
-from ..priors import DARK_BLOOD_LGE, LGE
+from ..priors import lge_index
 from ..result import Result
 from .aha import Aha, insertion_index, measure_segments
 from .infarct import INFARCT, Infarct, measure_infarct, measure_infarct_per_slice
@@ -268,7 +268,7 @@ def proposed_remote(result: Result, images: np.ndarray) -> Optional[np.ndarray]:
 def _told(result: Result) -> tuple[str, ...]:
     """Return the tissues' names, infarct being edema, or else healthy, where no LGE tells it."""
     tissues = result.tissues
-    if {LGE, DARK_BLOOD_LGE} & set(result.roles):
+    if lge_index(result.roles) is not None:
         return tissues
     instead = "edema" if "edema" in tissues else "healthy myocardium"
     return tuple(instead if tissue in INFARCT else tissue for tissue in tissues)
@@ -276,8 +276,8 @@ def _told(result: Result) -> tuple[str, ...]:
 
 def _lge(result: Result, images: Optional[np.ndarray]) -> Optional[np.ndarray]:
     """Return the LGE image, or None without one."""
-    known = [m for m, role in enumerate(result.roles) if role in (LGE, DARK_BLOOD_LGE)]
-    return images[known[0]] if known and images is not None else None
+    place = lge_index(result.roles)
+    return None if place is None or images is None else images[place]
 
 
 def _remote(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
+from ..priors import lge_index
 from ..result import Result
 from ..tissues import tissue
 from .histogram import compute_histogram
@@ -82,6 +83,37 @@ def draw_figure(
     return picture
 
 
+def draw_remote(
+    result: Result,
+    images: np.ndarray,
+    remote: np.ndarray,
+    direction: Optional[Sequence[float]] = None,
+) -> Figure:
+    """Draw the outline of remote myocardium on LGE in up to five slices.
+
+    Parameters
+    ----------
+    result, images, direction
+        See `draw_figure`.
+    remote : ndarray of bool, shape of the labels
+        Not empty.
+    """
+    from matplotlib.figure import Figure
+
+    labels = result.labels.reshape((-1, *result.labels.shape[-2:]))
+    lge = images[lge_index(result.roles)].reshape(labels.shape)
+    drawn = remote.reshape(labels.shape)
+    slices = np.flatnonzero(drawn.any(axis=(1, 2)))
+    shown = np.unique(slices[np.linspace(0, len(slices) - 1, 5).round().astype(int)])
+    crop = _crop(labels, result.spacing, direction)
+    picture = Figure(figsize=(1.9 * len(shown), 2.2), layout="constrained")
+    for axes, z in zip(picture.subplots(1, len(shown), squeeze=False).flat, shown):
+        aspect = result.spacing[-2] / result.spacing[-1]
+        _show(axes, lge[z][crop], aspect, f"Slice {z + 1}")
+        axes.contour(drawn[z][crop], levels=[0.5], colors=["#56B4E9"], linewidths=1.4)
+    return picture
+
+
 def _colors(result: Result) -> list[tuple[float, float, float]]:
     named = (tissue(name, i).color for i, name in enumerate(result.tissues))
     return [(red / 255, green / 255, blue / 255) for red, green, blue in named]
@@ -116,7 +148,8 @@ def _crop(
 
 
 def _show(axes: Axes, image: np.ndarray, aspect: float, title: str) -> None:
-    low, high = np.nanpercentile(image, (1, 99.5))
+    values = image[np.isfinite(image)]
+    low, high = np.percentile(values, (1, 99.5)) if values.size else (0.0, 1.0)
     axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect)
     axes.set_title(title, fontsize=9)
     axes.set_axis_off()

@@ -46,13 +46,14 @@ def compute_histogram(result: Result, image: np.ndarray, sequence: int) -> Histo
     ----------
     result : Result
     image : ndarray, shape of ``result.labels``
-        The sequence's intensities.
+        The sequence's intensities; NaN where it does not reach.
     sequence : int
         Which sequence of the result it is, from 0.
     """
     labels = result.labels.reshape((-1, *result.labels.shape[-2:]))
     inside = labels > 0
     intensities = np.reshape(image, labels.shape)[inside]
+    intensities = intensities[np.isfinite(intensities)]  # where the sequence reaches
     low, high = np.percentile(intensities, TAILS)
     step = (high - low) / BINS or 1.0
     if np.issubdtype(intensities.dtype, np.integer):

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from ..cardiac.infarct import Infarct
-from ..cardiac.measures import Measures
+from ..cardiac.measures import Measures, proposed_remote
 from ..cardiac.sizes import TissueSize
 from ..cardiac.uncertainty import draw_entropy
 from ..result import Result
 from ..tissues import tissue
 from ..version import __version__
 from .bullseye import draw_bullseye
-from .figures import draw_figure
+from .figures import draw_figure, draw_remote
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +34,7 @@ def render_report(
     result: Result,
     images: np.ndarray,
     direction: Optional[Sequence[float]] = None,
+    remote: Optional[np.ndarray] = None,
 ) -> str:
     """Return the report of a case as the text of one HTML file.
 
@@ -49,12 +50,17 @@ def render_report(
         The sequences.
     direction : sequence of 9 floats, optional
         Direction cosines of the image's axes in the LPS frame, as SimpleITK gives them.
+    remote : ndarray of bool, shape of the labels, optional
+        The remote myocardium of n-SD, to be drawn; by default what `proposed_remote` proposes.
     """
+    if remote is None:
+        remote = proposed_remote(result, images)
     sequences = ", ".join(measures.roles)
     state = "converged" if measures.converged else "did not converge"
     notes = [*measures.notes, *(measures.aha.notes if measures.aha else ())]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         case=escape(measures.case),
+        subject="Tissues of the left ventricle" if measures.infarct else "Tissues of the region",
         fit=escape(
             f"{measures.method} with {len(measures.tissues)} classes on {sequences}; it {state} "
             f"after {result.iterations} iterations."
@@ -66,7 +72,7 @@ def render_report(
             draw_figure(result, images, direction), "Sequences, tissues and their fit."
         ),
         location=_location(measures),
-        yardsticks=_yardsticks(measures),
+        yardsticks=_yardsticks(measures) + _remote(result, images, direction, remote),
         slices=_slices(measures.slices),
         certainty=_certainty(measures, result),
         notes=_items(notes or ["Nothing in particular."]),
@@ -88,12 +94,12 @@ def _cards(measures: Measures) -> str:
         return ""
     ranges = {v.tissue: (v.low_ml, v.high_ml) for v in measures.volumes}
     cards = [_presence(measures), _card("Infarct size", heart.infarct, ranges, measures.density)]
-    cards.append(_card("No-reflow", heart.no_reflow, ranges, measures.density))
+    cards.append(_card("MVO (no-reflow)", heart.no_reflow, ranges, measures.density))
     cards.append(_card("Area at risk", heart.area_at_risk, ranges, measures.density))
     if heart.salvage_index is not None:
         cards.append(
             f'<div class="card"><span>Myocardial salvage index</span><b>{heart.salvage_index:.2f}'
-            "</b><span>of the area at risk is saved</span></div>"
+            "</b><span>of the area at risk is saved;<br>not recommended as an endpoint</span></div>"
         )
     cards.append(_card("Myocardium", heart.myocardium, {}, measures.density))
     return "".join(cards)
@@ -121,15 +127,15 @@ def _card(
         return ""
     lines = []
     if size.grams is not None and size.tissue != "myocardium":
-        lines.append(f"{size.grams:.1f} g, {size.ml:.1f} mL")
+        lines.append(f"{_amount(size.grams)} g, {_amount(size.ml)} mL")
     if size.tissue in ranges:
         low, high = (ml * density for ml in ranges[size.tissue])
-        lines.append(f"90 % interval {low:.1f} to {high:.1f} g")
+        lines.append(f"90 % interval {_amount(low)} to {_amount(high)} g")
     if size.tissue == "myocardium":
-        main = f"{_number(size.grams)} g"
-        lines.append(f"{_number(size.ml)} mL")
+        main = f"{_amount(size.grams)} g"
+        lines.append(f"{_amount(size.ml)} mL")
     else:
-        main = f"{_number(size.percent_of_myocardium)} %"
+        main = f"{_amount(size.percent_of_myocardium)} %"
         lines.insert(0, "of the myocardium")
     text = "".join(f"<br>{line}" if i else line for i, line in enumerate(lines))
     return f'<div class="card"><span>{title}</span><b>{main}</b><span>{text}</span></div>'
@@ -144,15 +150,15 @@ def _tissues(measures: Measures) -> str:
         interval = NONE
         if size.tissue in expected:
             v = expected[size.tissue]
-            interval = f"{v.expected_ml:.1f} ({v.low_ml:.1f} to {v.high_ml:.1f})"
+            interval = f"{_amount(v.expected_ml)} ({_amount(v.low_ml)} to {_amount(v.high_ml)})"
         lines.append(
             [
                 swatch + escape(size.tissue),
                 str(size.voxels),
-                _number(size.ml),
-                _number(size.grams),
-                _number(size.percent_of_myocardium),
-                _number(size.percent_of_region),
+                _amount(size.ml),
+                _amount(size.grams if measures.infarct else None),
+                _amount(size.percent_of_myocardium),
+                _amount(size.percent_of_region),
                 interval,
             ]
         )
@@ -196,19 +202,32 @@ def _yardsticks(measures: Measures) -> str:
         [
             y.method,
             f"{y.threshold:.4g}",
-            _number(y.ml),
-            _number(y.grams),
-            _number(y.percent_of_myocardium),
+            _amount(y.ml),
+            _amount(y.grams),
+            _amount(y.percent_of_myocardium),
         ]
         for y in measures.yardsticks
     ]
     ours = heart.infarct
     if ours is not None:
         first = [f"{measures.method} (this segmentation)", NONE]
-        first += [_number(v) for v in (ours.ml, ours.grams, ours.percent_of_myocardium)]
+        first += [_amount(v) for v in (ours.ml, ours.grams, ours.percent_of_myocardium)]
         lines.insert(0, [escape(first[0]), *first[1:]])
     header = ["Infarct by", "Threshold on LGE", "mL", "g", "% of myocardium"]
     return f"<h2>Beside the usual thresholds</h2>{_table(header, lines, ours=ours is not None)}"
+
+
+def _remote(
+    result: Result,
+    images: np.ndarray,
+    direction: Optional[Sequence[float]],
+    remote: Optional[np.ndarray],
+) -> str:
+    """Return the picture of the remote myocardium that n-SD was taken from."""
+    if remote is None or not remote.any():
+        return ""
+    caption = "Outlined: the remote myocardium of n-SD. Where it is not healthy, draw another."
+    return _picture(draw_remote(result, images, remote, direction), caption)
 
 
 def _slices(slices: Sequence[Infarct]) -> str:
@@ -216,7 +235,7 @@ def _slices(slices: Sequence[Infarct]) -> str:
         return ""
     parts = [[part.myocardium, part.infarct, part.no_reflow, part.area_at_risk] for part in slices]
     header = ["Slice", "Myocardium g", "Infarct g", "Infarct %"]
-    header += ["No-reflow g", "Area at risk g", "Salvage index"]
+    header += ["MVO g", "Area at risk g", "Salvage index"]
     lines = []
     for part, (myocardium, lost, no_reflow, risk) in zip(slices, parts):
         lines.append(
@@ -224,7 +243,7 @@ def _slices(slices: Sequence[Infarct]) -> str:
                 str(part.slice + 1),  # type: ignore[operator]  # these are of one slice each
                 _grams(myocardium),
                 _grams(lost),
-                _number(lost.percent_of_myocardium) if lost else NONE,
+                _amount(lost.percent_of_myocardium) if lost else NONE,
                 _grams(no_reflow),
                 _grams(risk),
                 _number(part.salvage_index, 2),
@@ -271,7 +290,12 @@ def _items(sentences: Iterable[str]) -> str:
 
 
 def _grams(size: Optional[TissueSize]) -> str:
-    return NONE if size is None else _number(size.grams)
+    return NONE if size is None else _amount(size.grams)
+
+
+def _amount(value: Optional[float]) -> str:
+    """Return a volume, mass or percentage with two digits, and all that stand before the point."""
+    return _number(value, 0 if value is not None and value >= 9.95 else 1)
 
 
 def _number(value: Optional[float], digits: int = 1) -> str:

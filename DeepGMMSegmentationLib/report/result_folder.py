@@ -159,7 +159,7 @@ def fill_folder(
     measured = measures.to_dict()
     draw_figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
     if wanted.report:
-        page = render_report(measures, result, images, reference.GetDirection())
+        page = render_report(measures, result, images, reference.GetDirection(), remote)
         (new / "report.html").write_text(page, encoding="utf-8")
         (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")
     record = {

@@ -121,7 +121,7 @@ def writeReport(
         )  # fmt: skip
     marked = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
     measures = measure(result, images, marked, case=path.stem)
-    page = render_report(measures, result, images, marked.reference.GetDirection())
+    page = render_report(measures, result, images, marked.reference.GetDirection(), marked.remote)
     table = path.with_suffix(".csv")
     write_bytes(table, case_csv(measures.to_dict()).encode())
     write_bytes(path, page.encode())

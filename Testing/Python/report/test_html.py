@@ -132,16 +132,17 @@ def test_the_report_shows_the_same_figures_and_loads_nothing(case, result, measu
     text = render_report(measures, result, case.images)
     read = Reader(text)
     shown = " ".join(read.texts)
-    assert f"{measures.infarct.infarct.percent_of_myocardium:.1f} %" in shown
+    assert f"{measures.infarct.infarct.percent_of_myocardium:.0f} %" in shown
     assert f"{measures.infarct.salvage_index:.2f}" in shown
     for size in measures.sizes:
         assert size.tissue in shown
-        assert f"{size.ml:.1f}" in shown
+        assert (f"{size.ml:.0f}" if size.ml > 10 else f"{size.ml:.1f}") in shown
     for yardstick in measures.yardsticks:
-        assert f"{yardstick.grams:.1f}" in shown
+        grams = yardstick.grams
+        assert (f"{grams:.0f}" if grams > 10 else f"{grams:.1f}") in shown
     assert "7 mid anterior" in shown
     assert "No automatic check raised a warning." in shown
-    assert read.tags.count("img") == 3  # pictures, bull's-eye, entropy
+    assert read.tags.count("img") == 4  # pictures, bull's-eye, remote myocardium, entropy
     assert all(address.startswith("data:image/png;base64,") for address in read.addresses)
     assert "script" not in read.tags
     assert "http" not in text.replace("http-equiv", "")
@@ -315,6 +316,17 @@ def test_an_area_at_risk_without_t2_comes_with_a_warning(result):
 def test_a_region_that_is_no_ventricle_by_its_volume_is_warned_of(result):
     huge = measure(replace(result, spacing=(30.0, 4.0, 4.0)))
     assert any("a left ventricle with its wall 50 to 600 mL" in text for text in huge.warnings)
+
+
+def test_what_a_sequence_lacks_is_told_and_drawn_as_missing(case, result):
+    images = case.images.copy()
+    images[1, :6] = np.nan
+    found = measure(result, images, rv_insertion=case.rv_insertion)
+    assert any(
+        "T2 does not reach all of the region: it lacks slices 1," in w for w in found.warnings
+    )
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "it lacks slices" in render_report(found, result, images)
 
 
 def test_remote_myocardium_is_proposed_where_there_is_no_infarct(case, result, measures):

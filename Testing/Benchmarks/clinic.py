@@ -1,0 +1,101 @@
+"""What is reported of the cases that a clinic brings, on one synthetic heart, as a table."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+
+from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.cardiac.measures import Measures, measure
+from DeepGMMSegmentationLib.case import check_region_values
+from DeepGMMSegmentationLib.hearts.sample import Heart, heart
+from DeepGMMSegmentationLib.io.sequences import role
+from DeepGMMSegmentationLib.mixture.matching import dice
+
+
+def report(case: Heart, **options) -> Measures:
+    """Segment and measure a heart with the infarct preset of its sequences."""
+    settings = Settings.infarct(case.roles, **options)
+    result = segment(case.images, case.roi, settings, spacing=case.spacing, roles=case.roles)
+    return measure(result, case.images, rv_insertion=case.rv_insertion)
+
+
+def only(case: Heart, *roles: str) -> Heart:
+    """Return the heart with some of its sequences."""
+    places = [case.roles.index(name) for name in roles]
+    return replace(case, images=case.images[places], roles=roles)
+
+
+def infarct(measures: Measures) -> str:
+    """Return the infarct's size, or that there is none."""
+    size = measures.infarct.infarct
+    return "no infarct size" if size is None else f"infarct {size.percent_of_myocardium:.1f} %"
+
+
+def told(measures: Measures, words: str) -> str:
+    """Return the warnings and notes that hold the words."""
+    texts = (*measures.warnings, *measures.notes)
+    return " / ".join(text for text in texts if words in text) or "nothing said"
+
+
+def fwhm(measures: Measures) -> str:
+    """Return what FWHM says."""
+    sizes = [y.percent_of_myocardium for y in measures.yardsticks if y.method == "FWHM"]
+    return f"FWHM {sizes[0]:.2f} %" if sizes else told(measures, "No FWHM")
+
+
+def main() -> None:
+    """Print a row per case."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=3)
+    case = heart(parser.parse_args().seed)
+    whole = report(case)
+
+    def row(what: str, answer: str) -> None:
+        print(f"| {what} | {answer} |", flush=True)
+
+    scar = 100 * (case.labels == 4).sum() / (case.labels > 1).sum()
+    risk = 100 * (case.labels > 2).sum() / (case.labels > 1).sum()
+    row("truth", f"infarct {scar:.1f} %, area at risk {risk:.1f} %")
+    row("all three sequences", infarct(whole))
+    row("area at risk", f"{whole.infarct.area_at_risk.percent_of_myocardium:.1f} %")
+    row("FWHM", fwhm(whole))
+    blind = report(only(case, "bSSFP"))
+    row("bSSFP alone", f"{infarct(blind)}; {told(blind, 'no LGE image, so that')}")
+    partial = case.images.copy()
+    partial[1, :6] = np.nan
+    for what, images in (("NaN", partial), ("0", np.nan_to_num(partial))):
+        measures = report(replace(case, images=images))
+        risk = measures.infarct.area_at_risk.percent_of_myocardium
+        row(f"T2 in 4 of 10 slices, {what}", f"{risk:.1f} %; {told(measures, 'lacks slices')}")
+    hollow = report(replace(case, roi=case.labels > 1))
+    row("the wall alone", f"{infarct(hollow)}; {told(hollow, 'hole in most')}")
+    try:
+        check_region_values(case.images[0], "LGE.nii.gz")
+    except InvalidInput as error:
+        row("an image as the region", str(error))
+    z, y, x = np.argwhere(case.labels == 4)[0]
+    hot, negative = case.images.copy(), case.images.copy()
+    hot[0, z, y, x], negative[0, 0, 0, 0] = 100 * hot[0].max(), -1
+    row("one hot voxel in the scar", fwhm(report(replace(case, images=hot))))
+    row("one negative voxel in the air", fwhm(report(replace(case, images=negative))))
+    coded = case.images.copy()
+    coded[0] = 4096 + 4 * (coded[0] - np.median(coded[0][case.labels == 2]))
+    row("PSIR coded with an offset", fwhm(report(replace(case, images=coded))))
+    names = ("T2prep_SSFP", "plan de coupe", "PSMDE", "IR_TFE", "BTFE", "TIRM", "DHE", "DB_LGE")
+    row("roles by name", ", ".join(f"{name}: {role(name)}" for name in names))
+    viable = f"{whole.aha.viable} of {whole.aha.judged} segments viable"
+    row("transmurality", viable)
+    shaded = case.images.copy()
+    shaded[2] *= np.exp(0.7 * np.linspace(-1, 1, shaded.shape[1]))[:, None, None]
+    lone = only(replace(case, images=shaded), "bSSFP")
+    settings = Settings.infarct(lone.roles)
+    result = segment(lone.images, lone.roi, settings, spacing=case.spacing, roles=lone.roles)
+    score = dice(result.labels, np.minimum(case.labels, 2), 2).mean()
+    row("bSSFP, four times as bright at the base", f"mean Dice {score:.2f}")
+
+
+if __name__ == "__main__":
+    main()
