@@ -7,6 +7,7 @@ own documentation are made from them.
 from __future__ import annotations
 
 import dataclasses
+import json
 import numbers
 from collections.abc import Mapping
 from typing import Any, Optional, TypeVar, Union
@@ -86,6 +87,27 @@ def documented(record: type[Record]) -> type[Record]:
         lines += [f"    {field.name} : {kind}", f"        {field.metadata['help']}"]
     record.__doc__ = (record.__doc__ or "") + "\n".join(lines)
     return record
+
+
+def parse_json(text: str, what: str) -> Any:
+    """Return what JSON text says.
+
+    Parameters
+    ----------
+    text : str
+        From a file of whatever origin.
+    what : str
+        What it is called in the message.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no JSON, nests too deep or holds a number of thousands of digits.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{what} is not valid JSON ({error}).") from error
 
 
 def read_fields(record: type, values: Any, what: str) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ CLASSES = (2, 8)  # how many tissues can be told apart, at least and at most
 # On LGE blood is bright; of the dark-blood kinds (DB-LGE, FIDDLE) it is as dark as muscle.
 LGE, DARK_BLOOD_LGE = "LGE", "dark-blood LGE"
 
+MOST = 1e6  # deviations of a region that a tissue's mean may be away, or its own deviation be
+
 
 def lge_index(roles: Sequence[str]) -> Optional[int]:
     """Return which of the sequences is LGE of either kind; None where none is."""
@@ -62,6 +64,8 @@ class Prior:
             or not all(isinstance(name, str) for name in names)
         ):
             raise InvalidInput("The prior's tissues must be a list of different names.")
+        if not isinstance(self.name, str) or not isinstance(self.source, str):
+            raise InvalidInput("The prior's name and source must be text.")
         count = len(names)
         least, most = CLASSES
         if not least <= count <= most:
@@ -88,8 +92,15 @@ class Prior:
         for what in ("means", "deviations"):
             table = {role: row(v, f"{what} of {role}") for role, v in getattr(self, what).items()}
             object.__setattr__(self, what, table)
-        if min(min(values) for values in self.deviations.values()) <= 0:
-            raise InvalidInput("The prior's deviations must be above 0.")
+        if not all(
+            abs(mean) <= MOST and 1 / MOST <= deviation <= MOST
+            for role in self.means
+            for mean, deviation in zip(self.means[role], self.deviations[role])
+        ):
+            raise InvalidInput(
+                f"The prior's deviations must be above 0, from {1 / MOST:g} to {MOST:g}, and its "
+                f"means from {-MOST:g} to {MOST:g}."
+            )
         object.__setattr__(self, "proportions", row(self.proportions, "proportions"))
         if min(self.proportions) <= 0 or abs(sum(self.proportions) - 1) > 1e-3:
             raise InvalidInput("The prior's proportions must be above 0 and sum to 1.")
@@ -176,10 +187,13 @@ class Prior:
             raise InvalidInput(
                 f"A prior is a JSON object with the fields {', '.join(sorted(names))}."
             )
+        missing = sorted(names - {*values, "depth"})
+        if missing:
+            raise InvalidInput(f"The prior is incomplete; add {', '.join(missing)}.")
         try:
             return cls(**values)
         except TypeError as error:
-            raise InvalidInput(f"The prior is incomplete ({error}).") from error
+            raise InvalidInput(f"A field of the prior is of another kind ({error}).") from error
 
     def to_json(self) -> str:
         """Return the prior as JSON text."""

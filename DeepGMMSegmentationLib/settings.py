@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from .errors import InvalidInput
-from .fields import check_fields, choice, documented, number, other, read_fields
+from .fields import (
+    check_fields,
+    choice,
+    documented,
+    number,
+    other,
+    parse_json,
+    read_fields,
+)
 from .priors import CLASSES, DARK_BLOOD_LGE, LGE, Prior
 from .tissues import are_drawn, class_names
 
@@ -177,7 +185,7 @@ class Settings:
         if self.means is not None:
             try:
                 rows = tuple(tuple(float(value) for value in row) for row in self.means)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise InvalidInput(f"means must be rows of numbers ({error}).") from error
             object.__setattr__(self, "means", rows)
             lengths = {len(row) for row in rows}
@@ -268,11 +276,7 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         """Read a record that `to_json` wrote; see `from_dict`, also for errors."""
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"The settings are not valid JSON ({error}).") from error
-        return cls.from_dict(values)
+        return cls.from_dict(parse_json(text, "The text of the settings"))
 
     @classmethod
     def paper(cls, method: str, **overrides: Any) -> Settings:

@@ -128,6 +128,7 @@ def segment_cohort(args: argparse.Namespace) -> None:
                 refine=args.refine,
                 resample=args.resample,
                 force=args.force or damaged is not None,
+                apart=True,
                 progress=progress,
             )
             return Outcome(case.name, "segmented", ", ".join(damaged or ()))
@@ -144,8 +145,13 @@ def segment_cohort(args: argparse.Namespace) -> None:
 
 def share(cases: Sequence[CaseFiles]) -> list[CaseFiles]:
     """Return this process's part of the cases: all, or what RANK and WORLD_SIZE say."""
-    rank, processes = (int(os.environ.get(name, d)) for name, d in (("RANK", 0), ("WORLD_SIZE", 1)))
-    return list(cases[rank::processes])
+    rank, processes = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    if not (rank.isdecimal() and processes.isdecimal() and int(rank) < int(processes)):
+        raise InvalidInput(
+            f"The environment's RANK is {rank!r} and WORLD_SIZE {processes!r}; give whole numbers, "
+            "the first from 0 and below the second, or neither."
+        )
+    return list(cases[int(rank) :: int(processes)])
 
 
 def go_over(cases: Iterable[CaseFiles], run: Callable[[CaseFiles, int], Outcome]) -> list[Outcome]:

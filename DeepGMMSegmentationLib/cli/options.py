@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ..errors import InvalidInput
+from ..fields import Record, parse_json
 from ..priors import Prior
 from ..settings import Settings
 
@@ -170,12 +171,12 @@ def resolve_settings(
     """
     given = collect_fields(args, Settings)
     if isinstance(given.get("prior"), Path):
-        given["prior"] = _prior(given["prior"])
+        given["prior"] = _read(given["prior"], Prior.from_dict)
         given.setdefault("classes", len(given["prior"].tissues))
     if args.paper:
         return Settings.paper(**{"method": Settings.method, **given})
     if args.settings:
-        base = Settings.from_json(_text(Path(args.settings)))
+        base = _read(Path(args.settings), Settings.from_dict)
     elif infarct is not None:
         no_reflow = getattr(args, "no_reflow", False)
         if getattr(args, "preset", None) == BLOOD_AND_MYOCARDIUM:
@@ -232,7 +233,13 @@ def _converter(kind: Any) -> Callable[[str], Any]:
 def _rows_of_numbers(text: str) -> Any:
     if text == "none":
         return None
-    return tuple(tuple(float(value) for value in row) for row in json.loads(text))
+    try:
+        rows = json.loads(text)
+        return tuple(tuple(float(value) for value in row) for row in rows)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(
+            "give a row of numbers per class, such as [[1, 2], [3, 4]]"
+        ) from error
 
 
 _METAVARS = {"means": "[[…],…]", "prior": "FILE"}
@@ -242,15 +249,16 @@ _CONVERTERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _prior(path: Path) -> Prior:
+def _read(path: Path, build: Callable[[Any], Record]) -> Record:
+    """Return what is built from a JSON file; a message about it names the file."""
     try:
-        return Prior.from_dict(json.loads(_text(path)))
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{path} is not valid JSON ({error}); give a prior's file.") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InvalidInput(f"{path} does not exist; check its name.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read ({error}); check its name.") from error
+        raise InvalidInput(f"{path} cannot be read ({error}); give a JSON file.") from error
+    values = parse_json(text, str(path))
+    try:
+        return build(values)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from error

@@ -24,6 +24,9 @@ from .options import (
 from .region import add_point, resolve_point, trace_at
 
 if TYPE_CHECKING:
+    import numpy as np
+    import SimpleITK as sitk
+
     from ..io.cohort import CaseFiles
     from ..io.writing import PathLike
     from ..report.result_folder import Wanted
@@ -213,6 +216,7 @@ def segment_files(
     seeds: Optional[PathLike] = None,
     remote: Optional[PathLike] = None,
     at: Optional[Sequence[float]] = None,
+    apart: bool = False,
     progress: Optional[ProgressCallback] = None,
 ) -> Result:
     """Segment a case from its files into a folder; its truth is not looked at.
@@ -236,6 +240,8 @@ def segment_files(
     at : sequence of float, optional
         A point in the blood, (x, y, z) in mm, LPS, around which the region is sought where the
         case has none; the RV insertion is then found, too.
+    apart : bool
+        Whether images and region are read in a process of their own, which may crash.
     progress : callable, optional
         Called with a `Progress` once per iteration; may raise `Cancelled`.
 
@@ -244,24 +250,21 @@ def segment_files(
     InvalidInput
         If a file or a setting cannot be used.
     """
-    import SimpleITK as sitk
-
+    from ..io.apart import call_apart
     from ..io.cohort import read_named_labels
     from ..io.folders import whole_folder
-    from ..io.images import read_images, read_roi
+    from ..io.images import read_roi
     from ..io.sequences import describe, phase_sensitive
     from ..report.result_folder import OUTPUTS, fill_folder
     from ..segmentation import segment
 
-    # What of ITK's warnings matters is an error of ours, in words that say what to do.
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     with whole_folder(folder, OUTPUTS, force) as new:
-        images, reference = read_images(list(case.images.values()), resample)
-        roles = tuple(case.images)
-        if at is None:
-            assert case.roi is not None  # there is one of the two
-            roi = read_roi(case.roi, reference, case.segment, resample)
+        if apart:
+            images, reference, roi = call_apart(_read, case, resample)
         else:
+            images, reference, roi = _read(case, resample)
+        roles = tuple(case.images)
+        if at is not None:
             roi, insertion = trace_at(images, reference, roles, at, settings.device)
             wanted = replace(wanted, rv_insertion=wanted.rv_insertion or insertion)
         strokes = None
@@ -294,6 +297,19 @@ def segment_files(
             inputs=case.digests(),
         )
     return result
+
+
+def _read(case: CaseFiles, resample: bool) -> tuple[np.ndarray, sitk.Image, Optional[np.ndarray]]:
+    """Return a case's sequences, the image on whose grid they are, and its region, if any."""
+    import SimpleITK as sitk
+
+    from ..io.images import read_images, read_roi
+
+    # What of ITK's warnings matters is an error of ours, in words that say what to do.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    images, reference = read_images(list(case.images.values()), resample)
+    roi = case.roi and read_roi(case.roi, reference, case.segment, resample)
+    return images, reference, roi
 
 
 def _names_a_cohort(args: argparse.Namespace) -> bool:

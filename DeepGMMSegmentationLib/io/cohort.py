@@ -24,6 +24,10 @@ from .writing import PathLike
 COLUMNS = ("case", "roi", "truth", "segment")
 
 
+# What Windows has no folders of the name of, and other systems none with.
+FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)'
+
+
 @dataclass(frozen=True)
 class CaseFiles:
     """The files of one case.
@@ -92,7 +96,7 @@ def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
         where = f"{path}, row {number}"
         if len(row) > len(columns):
             raise InvalidInput(f"{where} has more cells than the header; put paths in quotes.")
-        cases.append(_case(cells, path.parent, where))
+        cases.append(_case(cells, path.parent, where, f"Case {number - 1}"))
     if not cases:
         raise InvalidInput(f"{path} lists no case; add a row per case.")
     names: set[str] = set()
@@ -150,14 +154,15 @@ def _columns(header: Sequence[str], path: Path) -> list[str]:
     return columns
 
 
-def _case(cells: dict[str, str], folder: Path, where: str) -> CaseFiles:
+def _case(cells: dict[str, str], folder: Path, where: str, default: str) -> CaseFiles:
     images = {role: folder / cell for role, cell in cells.items() if role not in (*COLUMNS, "")}
     if not images or "roi" not in cells:
         missing = "image" if not images else "roi"
         raise InvalidInput(f"{where} has no {missing}; fill in the cell or remove the row.")
     first = next(iter(images.values()))
-    name = cells.get("case") or stem(first)
-    if name.startswith(".") or re.search(r'[<>:"/\\|?*\x00-\x1f]', name):
+    # A folder may be called as a patient.
+    name = cells.get("case") or (default if first.is_dir() else stem(first))
+    if name.startswith(".") or re.search(FORBIDDEN, name, re.IGNORECASE):
         raise InvalidInput(
             f"{where} names the case {name!r}, which cannot be a folder's name; use letters, "
             "digits, spaces, - and _."
@@ -174,8 +179,10 @@ def read_named_labels(
     named = {segment.value: usual_name(segment.name) for segment in read_segments(image)}
     if named:
         tissues = tissues or tuple(name for _, name in sorted(named.items()))
-        order = np.zeros(max(*named, labels.max()) + 1, dtype=np.uint8)
+        order = np.zeros(labels.max() + 1, dtype=np.uint8)
         for value, name in named.items():
+            if not 0 <= value < len(order):  # it has no voxel
+                continue
             if name in tissues:
                 order[value] = tissues.index(name) + 1
             elif (labels == value).any():

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from ..errors import InvalidInput
 from .nifti import is_nifti, read_nifti
 from .text_headers import META_START, check_meta, check_nrrd
-from .voxels import content, is_distance, is_gzip
+from .voxels import content, has_pipes, is_distance, is_gzip
 from .writing import PathLike
 
 # A series is uneven whose slices are further from their places than this part of their distance.
@@ -65,8 +65,8 @@ def read_volume(path: PathLike) -> sitk.Image:
 
 
 def _read_series(folder: Path) -> sitk.Image:
-    if any(not (path.is_file() or path.is_dir()) for path in folder.iterdir()):
-        raise ValueError("it holds what is no ordinary file")  # a pipe, which would be waited for
+    if has_pipes(folder):
+        raise ValueError("it holds what is no ordinary file")
     names = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if len(names) != 1:
         raise InvalidInput(

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from ..errors import InvalidInput
 from ..priors import DARK_BLOOD_LGE, LGE
+from .voxels import has_pipes
 
 # What scanners (Siemens, Philips, GE, Canon) and public data sets (MyoPS: DE, T2, C0; EMIDEC) call
 # them; every blank stands for any separator or none. "de" is also a French word.
@@ -65,7 +66,7 @@ def phase_sensitive(name: str) -> bool:
 
 def stem(path: Union[str, Path]) -> str:
     """Return an image file's name without its folder and its ending."""
-    return re.sub(ENDINGS, "", Path(path).name)
+    return re.sub(ENDINGS, "", Path(path).name, flags=re.IGNORECASE)
 
 
 def describe(path: Union[str, Path]) -> str:
@@ -99,14 +100,17 @@ def file_roles(paths: Sequence[Union[str, Path]], choices: Sequence[str] = ()) -
     paths : sequence of path
     choices : sequence of str
         The roles that every image must have one of; without any, an image whose role is not told
-        by its name gets that name.
+        by its name gets that name, and a folder, which may be called as a patient, its number.
 
     Raises
     ------
     InvalidInput
         If two images would get the same, or one none of the choices.
     """
-    roles = tuple(file_role(path) or stem(path) for path in paths)
+    roles = tuple(
+        file_role(path) or (f"Sequence {m + 1}" if Path(path).is_dir() else stem(path))
+        for m, path in enumerate(paths)
+    )
     for path, role in zip(paths, roles):
         if roles.count(role) > 1:
             raise InvalidInput(f"Two images are {role} by their names; tell them apart by --roles.")
@@ -131,7 +135,9 @@ def _by_physics(header: dict[str, str]) -> set[Optional[str]]:
 
 def _header(folder: Path) -> dict[str, str]:
     """Return the header of the first file of a folder's DICOM series; of a file, an empty one."""
-    files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)) if folder.is_dir() else ()
+    if not folder.is_dir() or has_pipes(folder):
+        return {}
+    files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
     if not files:
         return {}
     reader = sitk.ImageFileReader()

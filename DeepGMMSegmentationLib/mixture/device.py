@@ -17,10 +17,10 @@ def resolve_device(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    kind, _, index = name.partition(":")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise InvalidInput(
             f"The device {name!r} is not there ({torch.cuda.device_count()} CUDA devices are); "
             'choose device="auto" or "cpu".'
         )
-    return device
+    return torch.device(name)

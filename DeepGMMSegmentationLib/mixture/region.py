@@ -14,6 +14,7 @@ from ..settings import Settings
 
 # Each class needs at least this many voxels on average for its statistics to mean anything.
 VOXELS_PER_CLASS = 10
+MOST = 1e15  # an intensity, and one over the least range of them
 # Over the region, this part of the intensities is left out at either end before normalising.
 OUTLIERS = 0.005
 
@@ -191,6 +192,13 @@ def _check_intensities(grid: np.ndarray, mask: np.ndarray, roles: Sequence[str])
             raise InvalidInput(f"{role} does not reach into the region; leave it out.")
         if inside.min() == inside.max():
             raise InvalidInput(f"{role} is constant inside the region; leave it out.")
+        largest = np.nanmax(np.abs(image, where=np.isfinite(image), out=np.zeros_like(image)))
+        if largest > MOST or inside.max() - inside.min() < 1 / MOST:
+            raise InvalidInput(
+                f"{role} holds numbers up to {largest:.3g}, from {inside.min():.3g} to "
+                f"{inside.max():.3g} inside the region, which cannot be computed with; give it in "
+                "another unit, or repair it."
+            )
 
 
 def _check_presence(

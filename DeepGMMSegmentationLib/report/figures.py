@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Optional
 
 import numpy as np
@@ -22,6 +23,16 @@ MARGIN = 10.0  # mm of image shown around the region
 DARK = "#202020"  # a ground on which all tissue colours stand out
 
 
+@contextmanager
+def literal_text() -> Iterator[None]:
+    """Let ``$`` be a letter in all text that is made while the block runs."""
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):
+        yield
+
+
+@literal_text()
 def draw_figure(
     result: Result, images: np.ndarray, direction: Optional[Sequence[float]] = None
 ) -> Figure:

@@ -148,7 +148,21 @@ def _text(value: Value) -> str:
 
 
 def csv_text(lines: Iterable[Iterable[object]]) -> str:
-    """Return rows of cells as the text of a CSV file."""
+    """Return rows of cells as the text of a CSV file.
+
+    Text that a spreadsheet would run as a formula begins with an apostrophe there.
+    """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
+    rows = ([_harmless(cell) for cell in line] for line in lines)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)  # a number below 0
+    except ValueError:
+        return "'" + cell
+    return cell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,14 @@ def load(path: Path, identity: str) -> dict[str, Any]:
         raise InvalidInput(
             f"{path} is no checkpoint of a training, or is damaged; remove it to begin anew."
         )
-    state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    if state.pop("identity") != identity:
+    try:
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        own = state.pop("identity")
+    except (pickle.UnpicklingError, RuntimeError, LookupError, AttributeError, EOFError) as error:
+        raise InvalidInput(
+            f"{path} is no checkpoint of a training; remove it to begin anew."
+        ) from error
+    if own != identity:
         raise InvalidInput(
             f"{path} belongs to a training with other cases or settings; give these again to go "
             "on with it, or remove it to begin anew."

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..errors import InvalidInput
+from ..fields import parse_json
 from ..io.writing import PathLike, write_bytes
 from ..mixture.unet import AtPixel, UNet, unet_for
 from ..settings import Settings
 from .settings import FREE
 
 FORMAT = 1
+PIXELS = (0.01, 100.0)  # mm
 KEY = "deepgmm"
 
 
@@ -137,29 +140,48 @@ class TrainedNetwork:
         try:
             signed = json.loads(metadata[KEY])
             whole = signed["sha256"] == _digest(signed["record"], weights)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             whole = False
         if not whole:
             raise InvalidInput(f"{path} is damaged (its checksum is wrong); copy it again.")
-        record = json.loads(signed["record"])
-        if record["format"] != FORMAT:
+        try:
+            return cls._from_record(parse_json(signed["record"], "Its record"), weights)
+        except InvalidInput as error:
+            raise InvalidInput(f"{path} is no network that can be used: {error}") from error
+
+    @classmethod
+    def _from_record(cls, record: Any, weights: dict[str, Tensor]) -> TrainedNetwork:
+        """Build a network from its file's parts, refusing what does not hold together."""
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise InvalidInput(
-                f"{path} has format {record['format']} but this version reads format {FORMAT}; "
-                "update DeepGMMSegmentation or train the network again."
+                f"Its format is not the one that this version reads, {FORMAT}; update "
+                "DeepGMMSegmentation or train the network again."
+            )
+        missing = {"settings", "roles", "pixel", "training"} - set(record)
+        if missing:
+            raise InvalidInput(f"Its record lacks {', '.join(sorted(missing))}; train it again.")
+        roles, pixel = record["roles"], record["pixel"]
+        if (
+            not (isinstance(roles, list) and roles and all(isinstance(r, str) for r in roles))
+            or len(set(roles)) != len(roles)
+            or not isinstance(record["training"], dict)
+        ):
+            raise InvalidInput("Its sequences must be different names; train it again.")
+        if not isinstance(pixel, (int, float)) or not PIXELS[0] <= pixel <= PIXELS[1]:
+            raise InvalidInput(
+                f"Its pixel is {pixel!r}; it must be from {PIXELS[0]} to {PIXELS[1]} mm."
             )
         settings = Settings.from_dict(record["settings"])
-        network = cls(
-            settings, tuple(record["roles"]), record["pixel"], weights, record["training"]
-        )
-        try:
-            network.network()
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
+        with torch.device("meta"):  # shapes alone: a record may claim any size
+            expected = unet_for(settings, len(roles)).state_dict()
+        shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
+        if shapes != {name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()}:
             raise InvalidInput(
-                f"The weights in {path} are not those of the network that it describes ({reason}); "
-                "train it again."
-            ) from error
-        return network
+                "The weights in it are not those of the network that it describes; train it again."
+            )
+        if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+            raise InvalidInput("Its weights are not all finite numbers; train it again.")
+        return cls(settings, tuple(roles), float(pixel), weights, record["training"])
 
 
 def pixel_size(spacings: Sequence[Sequence[float]]) -> float:

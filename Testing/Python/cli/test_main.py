@@ -317,7 +317,7 @@ BAD = {
     "method": (["LGE.nii.gz", "--method", "magic"], "invalid choice: 'magic'"),
     "no CUDA device 99": (["LGE.nii.gz", "--device", "cuda:99"], "cuda:99"),
     "roles": (["LGE.nii.gz", "T2.nii.gz", "--roles", "LGE"], "roles"),
-    "settings": (["LGE.nii.gz", "--settings", "gone.json"], "gone.json cannot be read"),
+    "settings": (["LGE.nii.gz", "--settings", "gone.json"], "gone.json does not exist"),
     "means": (["LGE.nii.gz", "--means", "[[1"], "argument --means"),
     "means of no rows": (["LGE.nii.gz", "--means", "[1, 2]"], "argument --means"),
     "output is a file": (["LGE.nii.gz", "--out", "occupied"], "occupied is a file"),

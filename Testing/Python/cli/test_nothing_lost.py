@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -163,3 +164,21 @@ def test_tissues_have_files_of_their_own():
     assert names[:2] == ["a_b", "a_b_2"]
     assert max(map(len, names)) < 120
     assert json.dumps(names).isascii()
+
+
+def test_a_reader_that_crashes_ends_its_case_alone(tmp_path, capsys, monkeypatch):
+    table = write_table(tmp_path / "cases.csv", "a", "b")
+    # What a broken file does to a native reader, done to the process that reads it.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "def crash(event, arguments):\n"
+        "    if event == 'open' and str(arguments[0]).endswith('in 0/LGE.nii.gz'):\n"
+        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
+        "if '--multiprocessing-fork' in sys.argv: sys.addaudithook(crash)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    assert go(table, tmp_path / "out") == 1
+    told = capsys.readouterr().out
+    assert "2 cases: 1 segmented, 0 skipped as done before, 1 failed." in told
+    assert "The reader of the files crashed (SIGSEGV); one of them is broken." in told
+    assert cases_of(tmp_path / "out" / "cohort.csv") == ["b"]

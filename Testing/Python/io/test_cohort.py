@@ -281,7 +281,7 @@ def test_maps_that_are_wanted_later_are_written(cohort, tmp_path, capsys):
     ("options", "message"),
     [
         (["--classes", 99], "classes is 99"),
-        (["--settings", "gone.json"], "gone.json cannot be read"),
+        (["--settings", "gone.json"], "gone.json does not exist"),
         (["--infarct", "--max-iterations", 0], "max_iterations is 0"),
         (["--refine", 2], "--refine goes with --network"),
         (["--no-reflow"], "--no-reflow goes with --infarct"),
