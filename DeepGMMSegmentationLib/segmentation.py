@@ -131,23 +131,23 @@ class _Task:
                 f"refine is {refine}; give the steps, 0 or more, by which a trained network is "
                 "fitted to the case, and that network."
             )
-        images, roi, strokes = check_arrays(images, roi, seeds, settings.classes)
-        roles = check_roles(roles, len(images))
-        if settings.means is not None and len(settings.means[0]) != len(images):
+        stack, region, strokes = check_arrays(images, roi, seeds, settings.classes)
+        roles = check_roles(roles, len(stack))
+        if settings.means is not None and len(settings.means[0]) != len(stack):
             raise InvalidInput(
-                f"means has {len(settings.means[0])} values per class but there are {len(images)} "
+                f"means has {len(settings.means[0])} values per class but there are {len(stack)} "
                 "sequences; give one value per sequence."
             )
         if regularizer is not None and not (settings.deep and (refine or not trained)):
             raise InvalidInput("Only a fit by a deep method takes a regularizer; leave it out.")
         if trained:
             trained.check(settings, roles)
-        spacing = check_spacing(spacing, roi.ndim)
+        spacing = check_spacing(spacing, region.ndim)
         filled = None
         if "blood pool" in settings.tissues:
-            filled = fill_cavity(roi.reshape((1, *roi.shape)[-3:]))
+            filled = fill_cavity(region.reshape((1, *region.shape)[-3:]))
         if filled is not None and settings.hollow == "fill":
-            roi = filled.reshape(roi.shape)
+            region = filled.reshape(region.shape)
         elif filled is not None:
             if trained or strokes is not None:
                 raise InvalidInput(
@@ -155,13 +155,13 @@ class _Task:
                 )
             settings = settings.without_blood()
         gains = None
-        told_apart = "blood pool" in settings.tissues and roi.ndim == 3
+        told_apart = "blood pool" in settings.tissues and region.ndim == 3
         if told_apart and settings.shading == "even" and settings.scope == "volume":
-            gains = estimate_gains(images, roi, spacing, roles)
-            images = images / gains[:, :, None, None]
+            gains = estimate_gains(stack, region, spacing, roles)
+            stack = stack / gains[:, :, None, None]
         return cls(
-            images,
-            roi,
+            stack,
+            region,
             strokes,
             spacing,
             roles,

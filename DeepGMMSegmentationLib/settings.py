@@ -92,7 +92,8 @@ class Settings:
         0,
         0,
         2**31 - 1,
-        "Seed of every random choice; the same seed, device and number of threads give the same result.",
+        "Seed of every random choice; the same seed, device and number of threads give the same "
+        "result.",
     )
     prior: Optional[Prior] = other(
         None, "Which tissue looks how and lies where; it names the classes."

@@ -202,14 +202,13 @@ def _trace(
         middle = int(known[np.abs(known - np.flatnonzero(confidence).mean()).argmin()])
         place = tuple(float(c) for c in insertions[middle, 0])
         insertion = (float(middle), *place) if stack.deep else place
+    notes: tuple[str, ...] = ()
     if evidence < DOUBTFUL:
         notes = (
             f"It is doubtful that this is a left ventricle in a short-axis slice (evidence "
             f"{evidence:.2f}, of a ventricle mostly above {DOUBTFUL:.2f}); check it in the images.",
         )
         logging.getLogger(__name__).warning(notes[0])
-    else:
-        notes = ()
     whole = region if stack.deep else region[0]
     return Trace(whole, confidence, insertions, insertion, evidence, notes)
 

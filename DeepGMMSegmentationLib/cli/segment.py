@@ -270,6 +270,7 @@ def segment_files(
         strokes = None
         if seeds is not None:
             strokes, _ = read_named_labels(Path(seeds), reference, settings.tissues, resample)
+        assert roi is not None  # a case has a region, or a point in it
         remote_mask = None if remote is None else read_roi(remote, reference, None, resample)
         result = segment(
             images,
@@ -308,8 +309,9 @@ def _read(case: CaseFiles, resample: bool) -> tuple[np.ndarray, sitk.Image, Opti
     # What of ITK's warnings matters is an error of ours, in words that say what to do.
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     images, reference = read_images(list(case.images.values()), resample)
-    roi = case.roi and read_roi(case.roi, reference, case.segment, resample)
-    return images, reference, roi
+    if case.roi is None:
+        return images, reference, None
+    return images, reference, read_roi(case.roi, reference, case.segment, resample)
 
 
 def _names_a_cohort(args: argparse.Namespace) -> bool:

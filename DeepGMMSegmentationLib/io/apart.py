@@ -32,7 +32,8 @@ def call_apart(function: Callable[..., Value], *arguments: Any) -> Value:
     except EOFError as error:
         process.join()
         raise InvalidInput(
-            f"The reader of the files crashed ({_reason(process.exitcode)}); one of them is broken."
+            f"The reader of the files crashed ({_reason(process.exitcode or 0)}); one of them is "
+            "broken."
         ) from error
     finally:
         process.kill()

@@ -46,8 +46,9 @@ def estimate_gains(
     """
     gains = np.ones(images.shape[:2])
     prior = Prior.blood_and_myocardium()
-    choices = {"scope": "slice", "device": "cpu", "anatomy_from": "depth"}
-    settings = Settings.infarct(list(prior.means), prior=prior, **choices)
+    settings = Settings.infarct(
+        list(prior.means), prior=prior, scope="slice", device="cpu", anatomy_from="depth"
+    )
     counts = roi.sum(axis=(1, 2))
     for m, role in enumerate(roles):
         there = roi & np.isfinite(images[m])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,10 +33,17 @@ def draw_slice(item: Slice, labels: Mapping[str, np.ndarray]) -> Figure:
 
     case = item.case
     named = (tissue(name, i) for i, name in enumerate(TISSUES))
-    colors = [tuple(value / 255 for value in entry.color) for entry in named]
-    scale = {"cmap": ListedColormap(["black", *colors]), "vmin": 0, "vmax": len(TISSUES)}
-    panels = [(role, image, {"cmap": "gray"}) for role, image in zip(case.roles, case.images)]
-    panels += [(name, map_, scale) for name, map_ in {"Truth": case.truth, **labels}.items()]
+    colors = ["#" + bytes(entry.color).hex() for entry in named]
+    scale: dict[str, Any] = {
+        "cmap": ListedColormap(["black", *colors]),
+        "vmin": 0,
+        "vmax": len(TISSUES),
+    }
+    gray: dict[str, Any] = {"cmap": "gray"}
+    panels = [(role, image, gray) for role, image in zip(case.roles, case.images)]
+    panels += [
+        (name, map_, scale) for name, map_ in {"Truth": np.asarray(case.truth), **labels}.items()
+    ]
     figure = Figure(figsize=(1.6 * len(panels), 2.4), layout="constrained")
     for axes, (title, values, options) in zip(figure.subplots(1, len(panels)), panels):
         axes.imshow(values[0], interpolation="nearest", **options)
