@@ -15,6 +15,9 @@ STEP = 0.25  # of a view's pixel, along a ray
 HARMONICS = 7  # beyond which the outline's waves are damped to less than half
 REACH = 0.6  # how far from the middle of the view the ventricle may lie, in radii
 GAP = np.radians(25)  # between two parts of the right ventricle's border that count as one
+RIGHT = 0.3  # probability above which there is the right ventricle
+# Its blood ends in a wedge before its wall meets the left ventricle: so much, on drawings.
+WEDGE = np.radians(18)
 BESIDE = np.array(
     [1.06, 1.14, 1.22, 1.32]
 )  # of the radius: where the right ventricle is looked for
@@ -140,7 +143,7 @@ def _insertions(right: np.ndarray, middle: np.ndarray, radii: np.ndarray) -> Opt
     """Return the first and the last ray of the longest arc that the right ventricle lies beside."""
     directions = np.stack([np.sin(ANGLES), np.cos(ANGLES)])
     places = middle[:, None, None] + directions[..., None] * radii[:, None] * BESIDE
-    beside = ndimage.map_coordinates(right, places, order=1, mode="constant").max(axis=1) > 0.5
+    beside = ndimage.map_coordinates(right, places, order=1, mode="constant").max(axis=1) > RIGHT
     gap = max(1, round(GAP / (2 * np.pi) * RAYS / 2))
     tiled = ndimage.binary_closing(np.tile(beside, 3), iterations=gap)[RAYS : 2 * RAYS]
     if not tiled.any() or tiled.all():
@@ -150,4 +153,5 @@ def _insertions(right: np.ndarray, middle: np.ndarray, radii: np.ndarray) -> Opt
     rays = np.flatnonzero(arcs == np.bincount(arcs[arcs > 0]).argmax())
     if rays.size * 2 * np.pi / RAYS < GAP:
         return None
-    return int((rays[0] + start) % RAYS), int((rays[-1] + start) % RAYS)
+    wedge = round(WEDGE / (2 * np.pi) * RAYS)
+    return int((rays[0] - wedge + start) % RAYS), int((rays[-1] + wedge + start) % RAYS)

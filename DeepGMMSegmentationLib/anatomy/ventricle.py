@@ -162,7 +162,7 @@ def propose_point(
         If the images cannot be used, or nothing in them looks like a left ventricle.
     """
     stack = Stack(images, spacing, roles, device, network)
-    best: tuple[float, int, Optional[Outline]] = (NONE, 0, None)
+    best: tuple[float, int, Optional[Outline]] = (DOUBTFUL, 0, None)
     for z in sorted({round((stack.count - 1) * part) for part in (0.4, 0.6)}):
         outline = stack.most_sure(z, stack.places())
         evidence = 0.0 if outline is None else stack.evidence(z, outline)
