@@ -153,8 +153,9 @@ class TrainedNetwork:
     def _from_record(cls, record: Any, weights: dict[str, Tensor]) -> TrainedNetwork:
         """Build a network from its file's parts, refusing what does not hold together."""
         if not isinstance(record, dict) or record.get("format") != FORMAT:
+            own = record.get("format") if isinstance(record, dict) else None
             raise InvalidInput(
-                f"Its format is not the one that this version reads, {FORMAT}; update "
+                f"It has format {own} but this version reads format {FORMAT}; update "
                 "DeepGMMSegmentation or train the network again."
             )
         missing = {"settings", "roles", "pixel", "training"} - set(record)
@@ -172,13 +173,15 @@ class TrainedNetwork:
                 f"Its pixel is {pixel!r}; it must be from {PIXELS[0]} to {PIXELS[1]} mm."
             )
         settings = Settings.from_dict(record["settings"])
-        with torch.device("meta"):  # shapes alone: a record may claim any size
-            expected = unet_for(settings, len(roles)).state_dict()
-        shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
-        if shapes != {name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()}:
+        try:
+            with torch.device("meta"):  # shapes alone: a record may claim any size
+                unet_for(settings, len(roles)).load_state_dict(weights)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
             raise InvalidInput(
-                "The weights in it are not those of the network that it describes; train it again."
-            )
+                f"Its weights are not those of the network that it describes ({reason}); train it "
+                "again."
+            ) from error
         if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
             raise InvalidInput("Its weights are not all finite numbers; train it again.")
         return cls(settings, tuple(roles), float(pixel), weights, record["training"])

@@ -215,7 +215,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
 
 
 def test_a_description_that_is_no_utf_8_does_no_harm(tmp_path):
-    path = put(tmp_path, "a.nii")
+    path = put(tmp_path, "a.nii", made=sitk.Cast(image(), sitk.sitkUInt8))
     content = bytearray(path.read_bytes())
     content[148:152] = "Zür ".encode("latin-1")
     path.write_bytes(content)
@@ -259,5 +259,5 @@ def test_an_image_is_no_label_map(tmp_path, kind):
     sitk.WriteImage(sitk.GetImageFromArray(values.reshape(SHAPE)), str(tmp_path / "a.nrrd"))
     with pytest.raises(InvalidInput, match="is no label map"):
         read_labels(tmp_path / "a.nrrd")
-    with pytest.raises(InvalidInput, match="is no label map"):
+    with pytest.raises(InvalidInput, match="is no label map|as an image does"):
         read_roi(tmp_path / "a.nrrd", sitk.GetImageFromArray(values.reshape(SHAPE)), "LV")
