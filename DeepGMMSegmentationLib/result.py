@@ -14,6 +14,8 @@ from .tissues import tissue
 
 # What `Result.presence` answers, and the tissue that is absent where the answer is no.
 QUESTIONS = {"infarct": "scar", "edema": "edema", "no_reflow": "no-reflow"}
+# The probability below which the answer is no; edema is faint, and easily missed.
+PRESENT = {"infarct": 0.5, "edema": 0.25, "no_reflow": 0.5}
 # Fields of a result that are arrays over voxels, and those with an entry per mixture.
 VOXELWISE = ("labels", "probabilities")
 PER_MIXTURE = ("slices", "proportions", "means", "covariances")
@@ -151,10 +153,10 @@ class Result:
 
     @property
     def absent(self) -> dict[str, float]:
-        """What the heart more probably has none of: its tissue, and how probable it is."""
+        """What the heart is taken to have none of: its tissue, and how probable it is."""
         absent = {}
         for question, p in (self.presence or {}).items():
-            if QUESTIONS[question] in self.tissues and p is not None and p < 0.5:
+            if QUESTIONS[question] in self.tissues and p is not None and p < PRESENT[question]:
                 absent[QUESTIONS[question]] = p
         return absent
 

@@ -13,6 +13,7 @@ from typing import Any, Optional
 import numpy as np
 from scipy import ndimage
 
+from ..result import PRESENT
 from .tissues import TISSUES, shipped
 
 BLOOD, HEALTHY, EDEMA, SCAR, NO_REFLOW = range(len(TISSUES))
@@ -93,17 +94,17 @@ def features(
 
 
 def settle(probabilities: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """Return probabilities without the tissues of which there is more probably none.
+    """Return probabilities without the tissues of which there is taken to be none.
 
     Scar and no-reflow go to healthy myocardium where there is no infarct, edema too; no-reflow
     alone goes to scar.
     """
     settled = probabilities.copy()
-    if evidence.edema is not None and evidence.edema < 0.5:
+    if evidence.edema is not None and evidence.edema < PRESENT["edema"]:
         _move(settled, EDEMA, HEALTHY)
-    if evidence.no_reflow < 0.5:
+    if evidence.no_reflow < PRESENT["no_reflow"]:
         _move(settled, NO_REFLOW, SCAR)
-    if evidence.infarct < 0.5:
+    if evidence.infarct < PRESENT["infarct"]:
         _move(settled, NO_REFLOW, HEALTHY)
         _move(settled, SCAR, HEALTHY)
     return settled
