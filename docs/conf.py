@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 shutil.rmtree(HERE / "api", ignore_errors=True)  # which may have pages of modules that are gone
 sys.path.insert(0, str(HERE.parent))
 
-from DeepGMMSegmentationLib import __version__
+from DeepGMMSegmentationLib import __version__  # noqa: E402
 
 project = "DeepGMMSegmentation"
 author = "The DeepGMMSegmentation contributors"
