@@ -13,5 +13,7 @@ def test_console(block, tmp_path, monkeypatch):
     # The stand-in has no main window in which to change the module.
     monkeypatch.setattr(slicer.util, "selectModule", lambda name: None)
     monkeypatch.chdir(tmp_path)
-    exec(block, {"slicer": slicer})
+    names = {"slicer": slicer}
+    exec(block, names)
+    names["run"].cancel()
     assert (tmp_path / "heart.html").exists()
