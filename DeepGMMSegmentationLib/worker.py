@@ -238,8 +238,9 @@ def _choose_threads(request: Request) -> None:
     import torch
 
     settings = request.arguments.get("settings")
-    closed = settings is not None and not settings.deep
-    small = closed and np.size(request.arguments["images"]) * settings.classes < SMALL
+    small = False
+    if settings is not None and not settings.deep:
+        small = np.size(request.arguments["images"]) * settings.classes < SMALL
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     idle = (os.cpu_count() or 1) - round(load)
     torch.set_num_threads(1 if small else max(1, idle))

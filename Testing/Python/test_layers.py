@@ -1,4 +1,4 @@
-"""Imports run one way, in the library and in the module; what a part may not need is held too."""
+"""The library's imports run one way, and no part needs what it may not; the module's: see there."""
 
 from __future__ import annotations
 
@@ -16,21 +16,13 @@ VOCABULARY = ["case", "result", "settings", "priors", "fields", "tissues", "erro
 LIBRARY_LAYERS = [
     ["__main__"],
     ["cli"],
-    ["reproduction"],
+    ["reproduction", "worker"],
     ["segmentation"],
     ["training", "report"],
     ["hearts"],
     ["anatomy"],
     ["mixture", "cardiac", "io"],
     *([part] for part in VOCABULARY),
-]
-MODULE_LAYERS = [
-    ["selftest"],
-    ["selftest_result", "selftest_safety"],
-    ["panel"],
-    ["logic"],
-    ["parameters"],
-    ["scene"],
 ]
 
 SLICER = {"slicer", "qt", "ctk", "vtk", "DeepGMMSlicer", "DeepGMMSegmentation"}
@@ -56,15 +48,14 @@ def imports(path, nodes=None):
     return names
 
 
-@pytest.mark.parametrize(("folder", "layers"), [(LIBRARY, LIBRARY_LAYERS)])
-def test_imports_run_one_way(folder, layers):
-    height = {part: -row for row, parts in enumerate(layers) for part in parts}
+def test_imports_run_one_way():
+    height = {part: -row for row, parts in enumerate(LIBRARY_LAYERS) for part in parts}
     upwards = []
-    for part, path in files(folder):
-        if path != folder / "__init__.py":  # the face, which shows what lies anywhere below
-            inside = [name.split(".")[1] for name in imports(path) if name.startswith(folder.name)]
+    for part, path in files(LIBRARY):
+        if path != LIBRARY / "__init__.py":  # the face, which shows what lies anywhere below
+            inside = [name.split(".")[1] for name in imports(path) if name.startswith(LIBRARY.name)]
             upwards += [
-                f"{path.relative_to(folder)}: {target}"
+                f"{path.relative_to(LIBRARY)}: {target}"
                 for target in inside
                 if target != part and height[target] >= height[part]
             ]

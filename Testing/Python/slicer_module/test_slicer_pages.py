@@ -10,6 +10,10 @@ from pages import blocks
 def test_console(block, tmp_path, monkeypatch):
     slicer.mrmlScene.Clear()
     sampledata.loadSample()
+    # The stand-in has no main window in which to change the module.
+    monkeypatch.setattr(slicer.util, "selectModule", lambda name: None)
     monkeypatch.chdir(tmp_path)
-    exec(block, {"slicer": slicer})
+    names = {"slicer": slicer}
+    exec(block, names)
+    names["run"].cancel()
     assert (tmp_path / "heart.html").exists()
