@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import numpy as np
@@ -156,6 +156,7 @@ def measure(
         whole = measure_infarct(labels, told, spacing, density)
         if labels.ndim == 3:
             slices = measure_infarct_per_slice(labels, told, spacing, density)
+        whole, slices = _measured(whole, slices, result, images)
         segments = _segments(result, reference, rv_insertion, notes)
     else:
         notes.append(
@@ -272,6 +273,31 @@ def _told(result: Result) -> tuple[str, ...]:
         return tissues
     instead = "edema" if "edema" in tissues else "healthy myocardium"
     return tuple(instead if tissue in INFARCT else tissue for tissue in tissues)
+
+
+def _measured(
+    whole: Infarct, slices: Sequence[Infarct], result: Result, images: Optional[np.ndarray]
+) -> tuple[Infarct, list[Infarct]]:
+    """Return what the sequences that it takes were there for: no infarct in a slice without LGE.
+
+    Nor an area at risk in a slice, or a heart, that T2 does not cover.
+    """
+    if images is None:
+        return whole, list(slices)
+    stacks = images.reshape(len(images), -1, *result.labels.shape[-2:])
+    inside = result.labels.reshape(stacks.shape[1:]) > 0
+    lacking = (inside & ~np.isfinite(stacks)).any(axis=(2, 3))
+    lge = lge_index(result.roles)
+    without_t2 = lacking[result.roles.index("T2")] if "T2" in result.roles else lacking[0] & False
+    without_lge = lacking[0] & False if lge is None else lacking[lge]
+
+    def told(part: Infarct, lge: bool, t2: bool) -> Infarct:
+        if not (lge and t2):
+            part = replace(part, area_at_risk=None, salvage_index=None)
+        return part if lge else replace(part, infarct=None, no_reflow=None)
+
+    parts = [told(part, not without_lge[part.slice], not without_t2[part.slice]) for part in slices]
+    return told(whole, lge=True, t2=not without_t2.any()), parts
 
 
 def _lge(result: Result, images: Optional[np.ndarray]) -> Optional[np.ndarray]:
