@@ -15,9 +15,10 @@ from ..priors import lge_index
 from ..result import Result
 from .aha import Aha, insertion_index, measure_segments
 from .infarct import INFARCT, Infarct, measure_infarct, measure_infarct_per_slice
+from .obstruction import find_cores
 from .quality import find_warnings
 from .remote import remote_myocardium
-from .sizes import WALL, TissueSize, mask, measure_sizes
+from .sizes import WALL, TissueSize, mask, measure_sizes, volume_ml
 from .thresholds import Yardstick, measure_yardsticks
 from .uncertainty import Volume, entropy, estimate_volume
 
@@ -151,13 +152,15 @@ def measure(
     measured = measure_sizes(labels, tissues, spacing, density)
     notes = [*result.notes, *_caveats(result)]
     whole, slices, segments = None, [], None
-    told = _told(result)
+    marked, told = _with_cores(result, notes)
     if set(tissues) & set(WALL):
-        whole = measure_infarct(labels, told, spacing, density)
+        whole = measure_infarct(marked, told, spacing, density)
         if labels.ndim == 3:
-            slices = measure_infarct_per_slice(labels, told, spacing, density)
+            slices = measure_infarct_per_slice(marked, told, spacing, density)
         whole, slices = _measured(whole, slices, result, images)
-        segments = _segments(result, reference, rv_insertion, notes)
+        segments = _segments(
+            replace(result, labels=marked, tissues=told), reference, rv_insertion, notes
+        )
     else:
         notes.append(
             "The classes have no tissue names, so there are sizes only: no infarct size, segments "
@@ -213,7 +216,7 @@ def _segments(
     rv_insertion: Optional[Sequence[float]],
     notes: list[str],
 ) -> Optional[Aha]:
-    labels, tissues = result.labels, _told(result)
+    labels, tissues = result.labels, result.tissues
     if not {"scar", "edema"} & set(tissues):
         notes.append("There is neither a scar nor an edema class, so there are no segments.")
         return None
@@ -264,6 +267,23 @@ def proposed_remote(result: Result, images: np.ndarray) -> Optional[np.ndarray]:
         lge.reshape(stack), result.labels.reshape(stack), result.tissues, spacing
     )
     return remote.reshape(lge.shape)
+
+
+def _with_cores(result: Result, notes: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels in which dark cores within the scar are no-reflow, and the tissues' names."""
+    labels, tissues = result.labels, _told(result)
+    if "scar" not in tissues or labels.ndim == 2:
+        return labels, tissues
+    cores = find_cores(labels, tissues, result.spacing)
+    if "no-reflow" not in tissues:
+        tissues = (*tissues, "no-reflow")
+    marked = np.where(cores, tissues.index("no-reflow") + 1, labels).astype(labels.dtype)
+    if cores.any():
+        notes.append(
+            f"{volume_ml(np.count_nonzero(cores), result.spacing):.1f} mL of dark wall enclosed by "
+            "scar count as microvascular obstruction, and so as infarct; check them in the images."
+        )
+    return marked, tissues
 
 
 def _told(result: Result) -> tuple[str, ...]:

@@ -141,6 +141,19 @@ def test_options_become_settings(tmp_path):
     )
 
 
+def test_presets_are_named_and_infarct_is_one_of_them():
+    def preset(*options):
+        words = ["segment", "a.nii.gz", "--roi", "r.nii.gz", "--out", "out", *options]
+        return resolve_settings(build_parser().parse_args(words), infarct=("LGE", "bSSFP"))
+
+    assert (
+        preset("--infarct") == preset("--preset", "infarct") == Settings.infarct(("LGE", "bSSFP"))
+    )
+    plain = preset("--preset", "blood-and-myocardium", "--method", "GMM")
+    assert plain.tissues == ("blood pool", "healthy myocardium")
+    assert plain.method == "GMM"
+
+
 def test_a_prior_comes_from_its_file(tmp_path):
     prior = DeepGMMSegmentationLib.priors.Prior(
         "p", "made up", ("a", "b"), {"LGE": (0, 1)}, {"LGE": (1, 1)}, (0.5, 0.5)
@@ -323,6 +336,15 @@ BAD = {
     "settings": (["LGE.nii.gz", "--settings", "gone.json"], "gone.json does not exist"),
     "means": (["LGE.nii.gz", "--means", "[[1"], "argument --means"),
     "means of no rows": (["LGE.nii.gz", "--means", "[1, 2]"], "argument --means"),
+    "role unsure": (
+        ["LGE.nii.gz", "plan de coupe.nii.gz", "--infarct"],
+        "says for sure what plan de coupe.nii.gz is; name all images by --roles",
+    ),
+    "no-reflow without infarct": (
+        ["bSSFP.nii.gz", "--preset", "blood-and-myocardium", "--no-reflow"],
+        "--no-reflow goes with --preset infarct",
+    ),
+    "an image as the region": (["LGE.nii.gz", "--roi", "T2.nii.gz"], "as an image does"),
     "output is a file": (["LGE.nii.gz", "--out", "occupied"], "occupied is a file"),
 }
 

@@ -259,5 +259,5 @@ def test_an_image_is_no_label_map(tmp_path, kind):
     sitk.WriteImage(sitk.GetImageFromArray(values.reshape(SHAPE)), str(tmp_path / "a.nrrd"))
     with pytest.raises(InvalidInput, match="is no label map"):
         read_labels(tmp_path / "a.nrrd")
-    with pytest.raises(InvalidInput, match="is no label map|as an image does"):
+    with pytest.raises(InvalidInput, match=r"is no label map|as an image does"):
         read_roi(tmp_path / "a.nrrd", sitk.GetImageFromArray(values.reshape(SHAPE)), "LV")
