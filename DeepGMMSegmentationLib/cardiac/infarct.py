@@ -27,7 +27,7 @@ class Infarct:
     infarct : TissueSize or None
         Scar and no-reflow; None where there is no scar class.
     no_reflow : TissueSize or None
-        None where there is no such class.
+        Part of the infarct; None where there is no such class.
     area_at_risk : TissueSize or None
         Edema and infarct; None where one of the two has no class.
     salvage_index : float or None

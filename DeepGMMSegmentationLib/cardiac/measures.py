@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import numpy as np
@@ -15,9 +15,10 @@ from ..priors import lge_index
 from ..result import Result
 from .aha import Aha, insertion_index, measure_segments
 from .infarct import INFARCT, Infarct, measure_infarct, measure_infarct_per_slice
+from .obstruction import find_cores
 from .quality import find_warnings
 from .remote import remote_myocardium
-from .sizes import WALL, TissueSize, mask, measure_sizes
+from .sizes import WALL, TissueSize, mask, measure_sizes, volume_ml
 from .thresholds import Yardstick, measure_yardsticks
 from .uncertainty import Volume, entropy, estimate_volume
 
@@ -151,12 +152,15 @@ def measure(
     measured = measure_sizes(labels, tissues, spacing, density)
     notes = [*result.notes, *_caveats(result)]
     whole, slices, segments = None, [], None
-    told = _told(result)
+    marked, told = _with_cores(result, notes)
     if set(tissues) & set(WALL):
-        whole = measure_infarct(labels, told, spacing, density)
+        whole = measure_infarct(marked, told, spacing, density)
         if labels.ndim == 3:
-            slices = measure_infarct_per_slice(labels, told, spacing, density)
-        segments = _segments(result, reference, rv_insertion, notes)
+            slices = measure_infarct_per_slice(marked, told, spacing, density)
+        whole, slices = _measured(whole, slices, result, images)
+        segments = _segments(
+            replace(result, labels=marked, tissues=told), reference, rv_insertion, notes
+        )
     else:
         notes.append(
             "The classes have no tissue names, so there are sizes only: no infarct size, segments "
@@ -212,7 +216,7 @@ def _segments(
     rv_insertion: Optional[Sequence[float]],
     notes: list[str],
 ) -> Optional[Aha]:
-    labels, tissues = result.labels, _told(result)
+    labels, tissues = result.labels, result.tissues
     if not {"scar", "edema"} & set(tissues):
         notes.append("There is neither a scar nor an edema class, so there are no segments.")
         return None
@@ -265,6 +269,23 @@ def proposed_remote(result: Result, images: np.ndarray) -> Optional[np.ndarray]:
     return remote.reshape(lge.shape)
 
 
+def _with_cores(result: Result, notes: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels in which dark cores within the scar are no-reflow, and the tissues' names."""
+    labels, tissues = result.labels, _told(result)
+    if "scar" not in tissues or labels.ndim == 2:
+        return labels, tissues
+    cores = find_cores(labels, tissues, result.spacing)
+    if "no-reflow" not in tissues:
+        tissues = (*tissues, "no-reflow")
+    marked = np.where(cores, tissues.index("no-reflow") + 1, labels).astype(labels.dtype)
+    if cores.any():
+        notes.append(
+            f"{volume_ml(np.count_nonzero(cores), result.spacing):.1f} mL of dark wall enclosed by "
+            "scar count as microvascular obstruction, and so as infarct; check them in the images."
+        )
+    return marked, tissues
+
+
 def _told(result: Result) -> tuple[str, ...]:
     """Return the tissues' names, infarct being edema, or else healthy, where no LGE tells it."""
     tissues = result.tissues
@@ -272,6 +293,31 @@ def _told(result: Result) -> tuple[str, ...]:
         return tissues
     instead = "edema" if "edema" in tissues else "healthy myocardium"
     return tuple(instead if tissue in INFARCT else tissue for tissue in tissues)
+
+
+def _measured(
+    whole: Infarct, slices: Sequence[Infarct], result: Result, images: Optional[np.ndarray]
+) -> tuple[Infarct, list[Infarct]]:
+    """Return what the sequences that it takes were there for: no infarct in a slice without LGE.
+
+    Nor an area at risk in a slice, or a heart, that T2 does not cover.
+    """
+    if images is None:
+        return whole, list(slices)
+    stacks = images.reshape(len(images), -1, *result.labels.shape[-2:])
+    inside = result.labels.reshape(stacks.shape[1:]) > 0
+    lacking = (inside & ~np.isfinite(stacks)).any(axis=(2, 3))
+    lge = lge_index(result.roles)
+    without_t2 = lacking[result.roles.index("T2")] if "T2" in result.roles else lacking[0] & False
+    without_lge = lacking[0] & False if lge is None else lacking[lge]
+
+    def told(part: Infarct, lge: bool, t2: bool) -> Infarct:
+        if not (lge and t2):
+            part = replace(part, area_at_risk=None, salvage_index=None)
+        return part if lge else replace(part, infarct=None, no_reflow=None)
+
+    parts = [told(part, not without_lge[part.slice], not without_t2[part.slice]) for part in slices]
+    return told(whole, lge=True, t2=not without_t2.any()), parts
 
 
 def _lge(result: Result, images: Optional[np.ndarray]) -> Optional[np.ndarray]:

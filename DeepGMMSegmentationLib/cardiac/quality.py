@@ -90,7 +90,7 @@ def _partial(result: Result, images: np.ndarray) -> list[str]:
     return [
         f"{role} does not reach all of the region: it lacks slices "
         f"{', '.join(str(z + 1) for z in np.flatnonzero(slices))} or a part of them, which are "
-        "divided by the other sequences alone; do not rely there on what only it shows."
+        "divided by the other sequences alone; what only it shows is not measured there."
         for role, slices in zip(result.roles, lacking)
         if slices.any()
     ]

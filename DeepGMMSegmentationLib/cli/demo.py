@@ -57,21 +57,26 @@ def run(args: argparse.Namespace) -> None:
             write_image(image, files[name])
         case = CaseFiles("demo", {role: files[role] for role in drawn.roles}, files["lv"])
         with show_progress() as progress:
-            result = segment_files(
+            result, measures = segment_files(
                 case,
                 settings,
                 new / "result",
                 Wanted(args.probabilities, args.report, drawn.rv_insertion, "synthetic heart"),
                 progress=progress,
             )
-    say(size_table(result))
+    say(size_table(result, measures.warnings))
     matched = result.naming is None
     how = "matched to the truth afterwards, for they have no names" if matched else "by name"
     say(f"Dice against the truth of this synthetic heart (drawn, not a patient's), classes {how}:")
     label_names = dict(enumerate(result.tissues, 1))
     say(
         dice_table(
-            result.labels, drawn.labels, matched, label_names, dict(enumerate(drawn.tissues, 1))
+            result.labels,
+            drawn.labels,
+            matched,
+            label_names,
+            dict(enumerate(drawn.tissues, 1)),
+            drawn.spacing,
         )
     )
     images = Path(args.out) / "images"

@@ -9,7 +9,8 @@ from .console import say
 from .options import add_command
 
 EVALUATE = """\
-Compare two label maps on one grid: Dice coefficient of every label.
+Compare two label maps on one grid: Dice coefficient, 95 % Hausdorff distance, mean distance of the
+surfaces, and volumes of every label.
 
 Example:
   deepgmm evaluate out/labels.nii.gz truth.nii.gz --match"""
@@ -17,7 +18,7 @@ Example:
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add ``deepgmm evaluate``."""
-    summary = "compare two label maps: Dice per label"
+    summary = "compare two label maps: Dice, distances and volumes per label"
     parser = add_command(subparsers, "evaluate", "LABELS TRUTH", summary, EVALUATE)
     parser.add_argument(
         "labels", metavar="LABELS", help="the label map to judge (NIfTI, NRRD, .seg.nrrd, MHA)"
@@ -47,4 +48,5 @@ def run(args: argparse.Namespace) -> None:
         {segment.value: segment.name for segment in read_segments(label_map)}
         for label_map in (image, truth_image)
     )
-    say(dice_table(labels, truth, args.match, names, truth_names))
+    spacing = image.GetSpacing()[::-1]
+    say(dice_table(labels, truth, args.match, names, truth_names, spacing))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import SimpleITK as sitk
 
+    from ..cardiac.measures import Measures
     from ..io.cohort import CaseFiles
     from ..io.writing import PathLike
     from ..report.result_folder import Wanted
@@ -185,7 +186,7 @@ def run(args: argparse.Namespace) -> None:
         raise InvalidInput(f"--roles needs {len(args.images)} different names, one per image.")
     images = dict(zip(roles, map(Path, args.images)))
     with show_progress() as progress:
-        result = segment_files(
+        result, measures = segment_files(
             CaseFiles("case", images, args.roi and Path(args.roi), segment=args.segment),
             settings,
             args.out,
@@ -199,7 +200,7 @@ def run(args: argparse.Namespace) -> None:
             at=resolve_point(args),
             progress=progress,
         )
-    say(size_table(result))
+    say(size_table(result, measures.warnings))
     say(f"Written to {args.out}; open segmentation.seg.nrrd in 3D Slicer, or figure.png.")
 
 
@@ -218,7 +219,7 @@ def segment_files(
     at: Optional[Sequence[float]] = None,
     apart: bool = False,
     progress: Optional[ProgressCallback] = None,
-) -> Result:
+) -> tuple[Result, Measures]:
     """Segment a case from its files into a folder; its truth is not looked at.
 
     Parameters
@@ -283,7 +284,7 @@ def segment_files(
             progress=progress,
             seeds=strokes,
         )
-        fill_folder(
+        measures = fill_folder(
             result,
             images,
             reference,
@@ -297,7 +298,7 @@ def segment_files(
             ),
             inputs=case.digests(),
         )
-    return result
+    return result, measures
 
 
 def _read(case: CaseFiles, resample: bool) -> tuple[np.ndarray, sitk.Image, Optional[np.ndarray]]:

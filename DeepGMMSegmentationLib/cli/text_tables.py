@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..cardiac.agreement import measure_agreement
 from ..cardiac.sizes import measure_sizes
 from ..errors import InvalidInput
 from ..mixture.matching import dice, match
 from ..result import Result
 
 
-def size_table(result: Result) -> str:
-    """Return how a run ended, the size of every tissue, and what the user should know."""
+def size_table(result: Result, warnings: Sequence[str]) -> str:
+    """Return how a run ended, the size of every tissue, and what the user should know.
+
+    What makes a figure unreliable stands right below the sizes.
+    """
     end = "converged" if result.converged else "did not converge"
     how = f"{end} after {result.iterations} iterations"
     if result.network:
@@ -31,6 +36,7 @@ def size_table(result: Result) -> str:
             f"{size.tissue:<20} {size.voxels:>9} {size.ml:>8.1f} {size.grams:>8.1f} "
             f"{size.percent_of_region:>9.1f} {wall:>13}".rstrip()
         )
+    lines += [f"Warning: {text}" for text in warnings]
     return "\n".join([*lines, *result.notes, ""])
 
 
@@ -40,8 +46,12 @@ def dice_table(
     matched: bool,
     names: Mapping[int, str],
     truth_names: Mapping[int, str],
+    spacing: Sequence[float],
 ) -> str:
-    """Return the Dice coefficient of every label, labels of any values.
+    """Return how every label, of any value, agrees with the truth's.
+
+    By its Dice coefficient, the 95 % Hausdorff distance, the mean distance of the surfaces, and
+    the volumes.
 
     Parameters
     ----------
@@ -51,6 +61,8 @@ def dice_table(
         Whether labels are paired with the truth's so that the mean is highest, or by value.
     names, truth_names : mapping of int to str
         What the values are called, where they have names.
+    spacing : sequence of float
+        Millimetres per voxel, in array order.
 
     Raises
     ------
@@ -66,7 +78,8 @@ def dice_table(
     ranks = np.where(labels > 0, np.searchsorted(values, labels) + 1, 0)
     truth_ranks = np.where(truth > 0, np.searchsorted(truth_values, truth) + 1, 0)
     partner = match(ranks, truth_ranks, classes) if matched else np.arange(classes)
-    scores = dice(np.append(0, partner + 1)[ranks], truth_ranks, classes)
+    ranks = np.append(0, partner + 1)[ranks]
+    scores = dice(ranks, truth_ranks, classes)
 
     def text(values: np.ndarray, i: int, names: Mapping[int, str]) -> str:
         if i >= len(values):
@@ -74,10 +87,14 @@ def dice_table(
         value = int(values[i])
         return f"{value} {names.get(value, '')}".strip()
 
-    rows = [("Label", "Truth", "Dice")]
-    rows += [
-        (text(values, i, names), text(truth_values, int(j), truth_names), f"{scores[j]:.3f}")
-        for i, j in enumerate(partner)
-    ]
-    rows.append(("Mean", "", f"{scores.mean():.3f}"))
-    return "\n".join(f"{one:<24} {other:<24} {score:>6}" for one, other, score in rows)
+    rows = [("Label", "Truth", "Dice", "HD95 mm", "mean mm", "mL", "true mL")]
+    for i, j in enumerate(partner):
+        labelled = text(values, i, names), text(truth_values, int(j), truth_names)
+        found = measure_agreement(ranks == j + 1, truth_ranks == j + 1, spacing)
+        figures = ["–" if value is None else f"{value:.1f}" for value in dataclasses.astuple(found)]
+        rows.append((*labelled, f"{scores[j]:.3f}", *figures))
+    rows.append(("Mean", "", f"{scores.mean():.3f}", "", "", "", ""))
+    return "\n".join(
+        f"{one:<24} {other:<24} {score:>6} {hausdorff:>8} {mean:>8} {ml:>7} {true:>8}".rstrip()
+        for one, other, score, hausdorff, mean, ml, true in rows
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ..errors import InvalidInput
 from ..priors import Prior
 from ..settings import Settings
 from . import solver
@@ -56,7 +57,10 @@ def estimate_gains(
         if role not in prior.means or len(slices) < LEAST_SLICES:
             continue
         inside = there & np.isin(np.arange(len(roi)), slices)[:, None, None]
-        region = prepare(images[m : m + 1], inside, spacing, [role], settings)
+        try:
+            region = prepare(images[m : m + 1], inside, spacing, [role], settings)
+        except InvalidInput:  # a slice is constant, say: no gain can be had
+            continue
         fit = solver.fit(pose(region, [role], settings, torch.device("cpu")), 0)
         means = fit.mixture.means[..., 0].numpy() * region.scale + region.shift
         if (means <= 0).any():  # no magnitudes: a gain has no meaning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -77,7 +78,7 @@ def render_report(
         certainty=_certainty(measures, result),
         notes=_items(notes or ["Nothing in particular."]),
         density=f"{measures.density:g}",
-        settings=escape(result.settings.to_json()),
+        settings=escape(_compact(result.settings.to_json())),
         version=escape(__version__),
     )
 
@@ -283,6 +284,12 @@ def _table(header: Iterable[str], lines: Iterable[Sequence[str]], ours: bool = F
         for i, line in enumerate(lines)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _compact(text: str) -> str:
+    """Return JSON text with every list of numbers or words on one line."""
+    lists = re.compile(r"\[[^][{}]*\]")
+    return lists.sub(lambda found: " ".join(found.group().split()), text)
 
 
 def _items(sentences: Iterable[str]) -> str:

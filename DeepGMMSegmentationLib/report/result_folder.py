@@ -13,7 +13,7 @@ from typing import Any, Optional
 import numpy as np
 import SimpleITK as sitk
 
-from ..cardiac.measures import measure
+from ..cardiac.measures import Measures, measure
 from ..errors import InvalidInput
 from ..io.folders import whole_folder
 from ..io.images import write_image
@@ -137,8 +137,11 @@ def fill_folder(
     remote: Optional[np.ndarray] = None,
     phase_sensitive: bool = False,
     inputs: Optional[Mapping[str, Any]] = None,
-) -> None:
-    """Write the files of a result into an empty folder; parameters as in `write_result`."""
+) -> Measures:
+    """Write the files of a result into an empty folder, and return its measures.
+
+    Parameters as in `write_result`.
+    """
     from .figures import draw_figure
 
     labels = _on(result.labels, reference)
@@ -169,6 +172,7 @@ def fill_folder(
         "inputs": inputs or {},
     }
     write_record(new, record)
+    return measures
 
 
 def file_names(tissues: Sequence[str]) -> list[str]:

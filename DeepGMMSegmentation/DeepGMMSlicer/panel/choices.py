@@ -9,12 +9,14 @@ from typing import Any
 import slicer
 
 from DeepGMMSegmentationLib.io import sequences
+from DeepGMMSegmentationLib.priors import DARK_BLOOD_LGE, LGE
 
 from ..scene.images import gridDifference, resampleVolume
 from ..scene.labels import segmentsById
 from ..scene.stored_result import RECORD
 
 ROLES = {"lge": "LGE", "t2": "T2", "bssfp": "bSSFP"}  # parameter: role
+OTHER_KINDS = {LGE: DARK_BLOOD_LGE}  # what the same selector takes, if the name says so
 REFERENCES = (*ROLES, "region", "strokes", "labelled", "output", "rvInsertion", "remote")
 # What a segment is called that holds a whole left ventricle, the likeliest first.
 REGION_NAMES = (
@@ -42,7 +44,7 @@ def pickAmong(node: Any, candidates: Sequence[Any]) -> None:
                 volume
                 for volume in visible
                 if type(volume) is slicer.vtkMRMLScalarVolumeNode
-                and sequences.role(volume.GetName()) == role
+                and sequences.role(volume.GetName()) in (role, OTHER_KINDS.get(role))
                 and volume not in chosenVolumes(node)
             ]
             setattr(node, parameter, named[0] if named else None)
@@ -100,6 +102,9 @@ def chosenVolumes(node: Any) -> dict[Any, str]:
     """Return the images and what each shows, the first one first."""
     chosen = {getattr(node, parameter): role for parameter, role in ROLES.items()}
     chosen.pop(None, None)
+    for volume, role in chosen.items():
+        told = sequences.role(volume.GetName())
+        chosen[volume] = told if told and told == OTHER_KINDS.get(role) else role
     for volume in node.others:
         chosen.setdefault(volume, volume.GetName())
     return chosen

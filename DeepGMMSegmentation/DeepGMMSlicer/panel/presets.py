@@ -15,7 +15,7 @@ from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import class_names
 
 from ..parameters import ESTIMATED, HEALTHY, NO_REFLOW, UNNAMED, tissueRows, writeSettings
-from .choices import ROLES, chosenVolumes
+from .choices import OTHER_KINDS, ROLES, chosenVolumes
 
 # Settings that follow from no other choice, not even from that of a trained network.
 FREE = ("device", "seed", "min_island", "density")
@@ -31,7 +31,8 @@ def presetPrior(node: Any) -> Optional[Prior]:
         except InvalidInput:
             return None
     # Other images have no place in the prior; with none of the three yet, those to come are all.
-    roles = [role for role in chosenVolumes(node).values() if role in ROLES.values()]
+    taken = {*ROLES.values(), *OTHER_KINDS.values()}
+    roles = [role for role in chosenVolumes(node).values() if role in taken]
     return _shippedPrior(node.preset, tuple(roles or ROLES.values()))
 
 

@@ -141,6 +141,19 @@ def test_options_become_settings(tmp_path):
     )
 
 
+def test_presets_are_named_and_infarct_is_one_of_them():
+    def preset(*options):
+        words = ["segment", "a.nii.gz", "--roi", "r.nii.gz", "--out", "out", *options]
+        return resolve_settings(build_parser().parse_args(words), infarct=("LGE", "bSSFP"))
+
+    assert (
+        preset("--infarct") == preset("--preset", "infarct") == Settings.infarct(("LGE", "bSSFP"))
+    )
+    plain = preset("--preset", "blood-and-myocardium", "--method", "GMM")
+    assert plain.tissues == ("blood pool", "healthy myocardium")
+    assert plain.method == "GMM"
+
+
 def test_a_prior_comes_from_its_file(tmp_path):
     prior = DeepGMMSegmentationLib.priors.Prior(
         "p", "made up", ("a", "b"), {"LGE": (0, 1)}, {"LGE": (1, 1)}, (0.5, 0.5)
@@ -186,7 +199,7 @@ def test_demo_writes_the_heart_its_segmentation_and_an_honest_dice(demo):
     again = run(
         "evaluate", folder / "result/labels.nii.gz", folder / "images/truth.nii.gz", "--match"
     )
-    scores = [line.split()[-1] for line in again.stdout.splitlines()[1:]]
+    scores = re.findall(r"\b\d\.\d{3}\b", again.stdout)
     printed = done.stdout[done.stdout.index("Dice against") :]
     assert len(scores) == 5
     assert all(score in printed for score in scores)
@@ -266,10 +279,13 @@ def test_evaluate_by_value_and_matched(tmp_path):
     done = run("evaluate", tmp_path / "labels.nii.gz", tmp_path / "truth.nii.gz", "--match")
     rows = [line.split() for line in done.stdout.splitlines()]
     # By hand: 2·6/12 = 1; 2·5/(5+6); 2·6/(7+6).
-    assert rows[1:4] == [["1", "500", "1.000"], ["2", "200", "0.909"], ["3", "1220", "0.923"]]
+    told = [row[:3] for row in rows[1:4]]
+    assert told == [["1", "500", "1.000"], ["2", "200", "0.909"], ["3", "1220", "0.923"]]
+    assert rows[0][2:] == ["Dice", "HD95", "mm", "mean", "mm", "mL", "true", "mL"]
+    assert rows[1][3:] == ["0.0", "0.0", "0.0", "0.0"]  # the same six voxels of 1 mm³
     assert rows[4] == ["Mean", f"{(1 + 10 / 11 + 12 / 13) / 3:.3f}"]
     done = run("evaluate", tmp_path / "truth.nii.gz", tmp_path / "truth.nii.gz")
-    assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["1.000"] * 4
+    assert re.findall(r"\b\d\.\d{3}\b", done.stdout) == ["1.000"] * 4
     done = run("evaluate", tmp_path / "labels.nii.gz", tmp_path / "truth.nii.gz")
     assert done.stdout.splitlines()[-1].split() == ["Mean", "0.000"]
 
@@ -320,6 +336,15 @@ BAD = {
     "settings": (["LGE.nii.gz", "--settings", "gone.json"], "gone.json does not exist"),
     "means": (["LGE.nii.gz", "--means", "[[1"], "argument --means"),
     "means of no rows": (["LGE.nii.gz", "--means", "[1, 2]"], "argument --means"),
+    "role unsure": (
+        ["LGE.nii.gz", "plan de coupe.nii.gz", "--infarct"],
+        "says for sure what plan de coupe.nii.gz is; name all images by --roles",
+    ),
+    "no-reflow without infarct": (
+        ["bSSFP.nii.gz", "--preset", "blood-and-myocardium", "--no-reflow"],
+        "--no-reflow goes with --preset infarct",
+    ),
+    "an image as the region": (["LGE.nii.gz", "--roi", "T2.nii.gz"], "as an image does"),
     "output is a file": (["LGE.nii.gz", "--out", "occupied"], "occupied is a file"),
 }
 

@@ -326,6 +326,13 @@ def test_what_a_sequence_lacks_is_told_and_drawn_as_missing(case, result):
         "T2 does not reach all of the region: it lacks slices 1," in w for w in found.warnings
     )
     json.dumps(found.to_dict(), allow_nan=False)
+    assert found.infarct.infarct is not None
+    assert found.infarct.area_at_risk is found.infarct.salvage_index is None
+    told = [part.area_at_risk is not None for part in found.slices]
+    assert told == [part.slice >= 6 for part in found.slices]
+    images[0, 0] = np.nan
+    blind = measure(result, images).slices
+    assert [part.infarct is not None for part in blind] == [part.slice > 0 for part in blind]
     assert "it lacks slices" in render_report(found, result, images)
 
 
