@@ -276,7 +276,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         try:
             checkRequest(makeRequest(self._parameterNode))
             reason = ""
-            if not dependencies.missing():
+            if not self.logic.worker.running and not dependencies.missing():
                 self.logic.worker.prepare()  # it takes seconds to load PyTorch
         except InvalidInput as error:
             reason = str(error)

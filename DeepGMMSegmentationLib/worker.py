@@ -76,6 +76,12 @@ class Worker:
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._folder = Path()
         self._read = 0  # bytes of the messages
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as this
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a child."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def busy(self) -> bool:
@@ -84,15 +90,17 @@ class Worker:
 
     def prepare(self) -> None:
         """Start the child if there is none, so that it is ready when a request comes."""
-        if self._process is not None and self._process.poll() is None:
+        if self.running:
             return
+        self._complaints.seek(0)
+        self._complaints.truncate()
         code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
         code += "from DeepGMMSegmentationLib.worker import main; main()"
         self._process = subprocess.Popen(
             [self._python, "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=self._complaints,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows
         )
 
@@ -129,11 +137,14 @@ class Worker:
                 self._clear()
                 return said
         if ended:
+            self._complaints.seek(0)
+            words = self._complaints.read().decode(errors="replace").splitlines()
             code = self._process.returncode
+            reason = words[-1] if words and code > 0 else f"exit code {code}"
             self.stop()
             raise errors.DeepGMMError(
-                f"The computation ended unexpectedly (exit code {code}), perhaps for lack of "
-                "memory; choose fewer filters, fewer slices or a smaller margin."
+                f"The computation ended unexpectedly ({reason}), perhaps for lack of memory; "
+                "choose fewer filters, fewer slices or a smaller margin."
             )
         return said
 

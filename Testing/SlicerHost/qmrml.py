@@ -8,6 +8,7 @@ panel touches, and nothing else.
 from __future__ import annotations
 
 import slicer
+import vtk
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtGui import QColor, QStandardItem
 from pythonqt import PythonQtObject, ctk, qt, stand_in
@@ -95,21 +96,26 @@ class NodeModel:
 
     def setMRMLScene(self, scene):
         self._scene = scene
-        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent):
-            scene.AddObserver(event, lambda *_: self._refill())
+
+        @vtk.calldata_type(vtk.VTK_OBJECT)
+        def follow(caller, event, node):
+            if self._matches(node):
+                self._refill()
+
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
+            scene.AddObserver(event, follow)
+        scene.AddObserver(scene.EndCloseEvent, lambda *_: self._refill())
         self._refill()
+
+    def _matches(self, node):
+        return not node.GetHideFromEditors() and any(
+            node.IsA(name) if self.showChildNodeTypes else node.GetClassName() == name
+            for name in self.nodeTypes
+        )
 
     def _matching(self):
         nodes = [] if getattr(self, "_scene", None) is None else self._scene.GetNodes()
-        return [
-            node
-            for node in nodes
-            if not node.GetHideFromEditors()
-            and any(
-                node.IsA(name) if self.showChildNodeTypes else node.GetClassName() == name
-                for name in self.nodeTypes
-            )
-        ]
+        return [node for node in nodes if self._matches(node)]
 
 
 @stand_in(slicer)
