@@ -7,7 +7,7 @@ import importlib.util
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -39,6 +39,7 @@ from DeepGMMSlicer.parameters import (
 )
 from DeepGMMSlicer.run import Run
 from DeepGMMSlicer.scene import sampledata, views
+from DeepGMMSlicer.scene.images import checkVolumes
 from DeepGMMSlicer.scene.labels import segmentsById
 from DeepGMMSlicer.scene.snapshot import SNAPSHOT
 from DeepGMMSlicer.scene.stored_result import readRecord
@@ -130,6 +131,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             (self.ui.defaultsButton, self.onDefaults),
             (self.ui.estimateButton, self.onEstimate),
             (self.ui.placeButton, self.onPlace),
+            (self.ui.findButton, self.onFind),
             (self.ui.showResultButton, self.onShowResult),
             (self.ui.recomputeButton, self.onRecompute),
             (self.ui.undoButton, self.onUndo),
@@ -400,6 +402,48 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             )
             with slicer.util.NodeModify(node):
                 node.estimatedPrior, node.preset = prior.to_json(), ESTIMATED
+
+    def onFind(self, checked: bool = False) -> None:
+        """Let the user click into the left ventricle, which is then found."""
+        with slicer.util.tryWithErrorDisplay(_("The left ventricle cannot be looked for.")):
+            dependencies.ensure()
+            checkVolumes(list(choices.chosenVolumes(self._parameterNode)))
+            point = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("In the LV"))
+            point.SetHideFromEditors(True)
+            placed = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
+            self.addObserver(point, placed, self.onClickedIntoVentricle)
+            slicer.modules.markups.logic().SetActiveList(point)
+            slicer.modules.markups.logic().StartPlaceMode(False)
+            self._tell(_("Click into the blood of the left ventricle, in a slice of its middle."))
+
+    def onClickedIntoVentricle(self, point: Any, event: Any) -> None:
+        """Find the ventricle around the click, once that has been made."""
+        place = point.GetNthControlPointPositionWorld(0)
+        self.removeObserver(point, event, self.onClickedIntoVentricle)
+
+        def find() -> None:
+            slicer.mrmlScene.RemoveNode(point)
+            self.findRegion(place)
+
+        qt.QTimer.singleShot(0, find)  # not while the point is still being placed
+
+    def findRegion(self, point: Sequence[float]) -> None:
+        """Choose the ventricle around a point, RAS, as region; and its RV insertion if none is."""
+        node = self._parameterNode
+        with slicer.util.tryWithErrorDisplay(_("No ventricle was found."), waitCursor=True):
+            chosen = choices.chosenVolumes(node)
+            region, insertion, doubts = self.logic.findRegion(
+                list(chosen), point, list(chosen.values())
+            )
+            with slicer.util.NodeModify(node):
+                node.region, node.segment = region, "Segment_1"
+                if insertion is not None and node.rvInsertion is None:
+                    node.rvInsertion = slicer.mrmlScene.AddNewNodeByClass(
+                        "vtkMRMLMarkupsFiducialNode", _("RV insertion")
+                    )
+                    node.rvInsertion.AddControlPointWorld(insertion, "RV")
+            advice = _("Look at the region in every slice, and correct it in the Segment Editor.")
+            self._tell(" ".join([*doubts, advice]))
 
     def onPlace(self, checked: bool = False) -> None:
         """Let the user place the RV insertion by a click into a slice view."""

@@ -28,7 +28,7 @@ from DeepGMMSegmentationLib.worker import Answer, Request, Worker
 from .parameters import DeepGMMSegmentationParameterNode
 from .run import Done, Run
 from .scene import owned_nodes, result_nodes, tables
-from .scene.images import checkVolumes, readArrays, readSpacing
+from .scene.images import checkVolumes, makeGrid, readArrays, readSpacing, toLPS
 from .scene.inputs import checkInputs
 from .scene.labels import readStrokes
 from .scene.measuring import checkInsertion, readMarks, writeReport
@@ -187,6 +187,50 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             return self._run.wait(heartbeat)
         self._run.follow(whenDone)
         return self._run
+
+    def findRegion(
+        self,
+        volumes: Sequence[vtkMRMLScalarVolumeNode],
+        point: Sequence[float],
+        roles: Optional[Sequence[str]] = None,
+    ) -> tuple[vtkMRMLSegmentationNode, Optional[tuple[float, ...]], tuple[str, ...]]:
+        """Find the left ventricle, blood and wall, around a point in its blood.
+
+        Parameters
+        ----------
+        volumes : sequence of vtkMRMLScalarVolumeNode
+            On one grid, short-axis slices.
+        point : sequence of float
+            In the world, RAS, in mm.
+        roles : sequence of str, optional
+            See `process`.
+
+        Returns
+        -------
+        segmentation : vtkMRMLSegmentationNode
+            New, with the segment "LV", to be corrected in the Segment Editor.
+        insertion : tuple of float or None
+            Where the right ventricle meets the wall in front, RAS, if it is to be seen.
+        doubts : tuple of str
+            What to check, one sentence each.
+
+        Raises
+        ------
+        InvalidInput
+            If the point is outside the images, or no ventricle is there; nothing is added then.
+        """
+        from DeepGMMSegmentationLib.anatomy.click import trace_at
+
+        checkVolumes(volumes)
+        region, insertion, doubts = trace_at(
+            readArrays(volumes),
+            makeGrid(volumes[0]),
+            roles or _rolesByName(volumes),
+            toLPS(point),
+        )
+        name = slicer.mrmlScene.GenerateUniqueName(_("LV region"))
+        segmentation = result_nodes.addRegion(name, region, volumes[0])
+        return segmentation, insertion and toLPS(insertion), doubts
 
     def recompute(
         self,

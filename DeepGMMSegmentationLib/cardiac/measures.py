@@ -279,9 +279,10 @@ def _with_cores(result: Result, notes: list[str]) -> tuple[np.ndarray, tuple[str
         tissues = (*tissues, "no-reflow")
     marked = np.where(cores, tissues.index("no-reflow") + 1, labels).astype(labels.dtype)
     if cores.any():
+        ml = volume_ml(int(np.count_nonzero(cores)), result.spacing)
         notes.append(
-            f"{volume_ml(np.count_nonzero(cores), result.spacing):.1f} mL of dark wall enclosed by "
-            "scar count as microvascular obstruction, and so as infarct; check them in the images."
+            f"{ml:.1f} mL of dark wall enclosed by scar "
+            "count as microvascular obstruction, and so as infarct; check them in the images."
         )
     return marked, tissues
 

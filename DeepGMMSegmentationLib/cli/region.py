@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Optional
@@ -13,8 +12,7 @@ from .console import say
 from .options import add_command, resolve_output
 
 if TYPE_CHECKING:
-    import numpy as np
-    import SimpleITK as sitk
+    pass
 
 REGION = """\
 Find the left ventricle, blood and wall, around one point in its blood, slice by slice to apex and
@@ -73,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
     import numpy as np
     import SimpleITK as sitk
 
+    from ..anatomy.click import trace_at
     from ..anatomy.ventricle import propose_point
     from ..cardiac.sizes import volume_ml
     from ..io.images import read_images, write_image
@@ -92,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
             f"--at and --out are needed. The most ventricle-like place is {text} (LPS; confidence "
             f"{confidence:.2f}): look there, and give --at {text} if it is in the blood."
         )
-    region, insertion = trace_at(images, reference, roles, point, args.device)
+    region, insertion, doubts = trace_at(images, reference, roles, point, args.device)
     mask = sitk.GetImageFromArray(region.astype(np.uint8))
     mask.CopyInformation(reference)
     with TemporaryDirectory() as folder:
@@ -103,32 +102,4 @@ def run(args: argparse.Namespace) -> None:
     say(f"{np.count_nonzero(region.any(axis=(1, 2)))} slices, {ml:.0f} mL of blood and wall.")
     if insertion is not None:
         say("RV insertion: --rv-insertion " + " ".join(f"{value:.1f}" for value in insertion))
-    say(f"Written to {out}; look at it before you rely on it.")
-
-
-def trace_at(
-    images: np.ndarray,
-    reference: sitk.Image,
-    roles: Sequence[str],
-    point: Sequence[float],
-    device: str,
-) -> tuple[np.ndarray, Optional[tuple[float, ...]]]:
-    """Return the ventricle around a point, and the anterior RV insertion, both (x, y, z) in mm.
-
-    Raises
-    ------
-    InvalidInput
-        If the point is outside the images, or no ventricle is there.
-    """
-    from ..anatomy.ventricle import trace_ventricle
-    from ..cardiac.aha import insertion_index
-
-    index, mirrored = insertion_index(point, reference)
-    spacing = reference.GetSpacing()[::-1]
-    trace = trace_ventricle(
-        images, index, spacing=spacing, roles=roles, mirrored=mirrored, device=device
-    )
-    if trace.insertion is None:
-        return trace.region, None
-    place = [float(value) for value in reversed(trace.insertion)]
-    return trace.region, reference.TransformContinuousIndexToPhysicalPoint(place)
+    say(" ".join([*doubts, f"Written to {out}; look at it before you rely on it."]))

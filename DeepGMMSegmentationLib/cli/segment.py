@@ -21,7 +21,7 @@ from .options import (
     resolve_network,
     resolve_settings,
 )
-from .region import add_point, resolve_point, trace_at
+from .region import add_point, resolve_point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -266,7 +266,13 @@ def segment_files(
             images, reference, roi = _read(case, resample)
         roles = tuple(case.images)
         if at is not None:
-            roi, insertion = trace_at(images, reference, roles, at, settings.device)
+            from ..anatomy.click import trace_at
+
+            roi, insertion, doubts = trace_at(images, reference, roles, at, settings.device)
+            if doubts:
+                raise InvalidInput(
+                    f"{doubts[0]} Run deepgmm region, look at its mask, and give that by --roi."
+                )
             wanted = replace(wanted, rv_insertion=wanted.rv_insertion or insertion)
         strokes = None
         if seeds is not None:

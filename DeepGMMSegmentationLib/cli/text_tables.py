@@ -87,7 +87,9 @@ def dice_table(
         value = int(values[i])
         return f"{value} {names.get(value, '')}".strip()
 
-    rows = [("Label", "Truth", "Dice", "HD95 mm", "mean mm", "mL", "true mL")]
+    rows: list[tuple[str, ...]] = [
+        ("Label", "Truth", "Dice", "HD95 mm", "mean mm", "mL", "true mL")
+    ]
     for i, j in enumerate(partner):
         labelled = text(values, i, names), text(truth_values, int(j), truth_names)
         found = measure_agreement(ranks == j + 1, truth_ranks == j + 1, spacing)

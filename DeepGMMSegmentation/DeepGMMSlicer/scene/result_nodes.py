@@ -14,7 +14,7 @@ from vtk.util.numpy_support import numpy_to_vtk
 
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
-from DeepGMMSegmentationLib.tissues import Tissue
+from DeepGMMSegmentationLib.tissues import Tissue, tissue
 from DeepGMMSegmentationLib.worker import Answer
 
 from .charts import histogramChart, nllChart
@@ -174,16 +174,36 @@ def makeSegmentation(labels: np.ndarray, tissues: Sequence[Tissue], reference: A
     binary = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
     segmentation = slicer.vtkSegmentation()
     segmentation.SetSourceRepresentationName(binary)
-    for i, tissue in enumerate(tissues):
+    for i, shown in enumerate(tissues):
         segment = slicer.vtkSegment()
-        segment.SetName(tissue.name)
-        segment.SetColor([value / 255 for value in tissue.color])
-        segment.SetTag(segment.GetTerminologyEntryTagName(), tissue.terminology)
+        segment.SetName(shown.name)
+        segment.SetColor([value / 255 for value in shown.color])
+        segment.SetTag(segment.GetTerminologyEntryTagName(), shown.terminology)
         segment.SetTag(CLASS, str(i + 1))
         segment.SetLabelValue(i + 1)
         segment.AddRepresentation(binary, image)
         segmentation.AddSegment(segment, f"Segment_{i + 1}")
     return segmentation
+
+
+def addSegmentation(
+    name: str, labels: np.ndarray, tissues: Sequence[Tissue], reference: Any
+) -> Any:
+    """Add a segmentation with a segment per tissue to the scene, and return it."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.SetAndObserveSegmentation(makeSegmentation(labels, tissues, reference))
+    node.SetReferenceImageGeometryParameterFromVolumeNode(reference)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def addRegion(name: str, region: np.ndarray, reference: Any) -> Any:
+    """Add a region ``(Z, Y, X)`` as the segment "LV" of a new segmentation, drawn as an outline."""
+    lv = Tissue("LV", (255, 255, 255), tissue("LV", 0).terminology, wall=False)
+    node = addSegmentation(name, region.astype(np.uint8), [lv], reference)
+    node.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
+    node.GetDisplayNode().SetVisibility2DFill(False)
+    return node
 
 
 def _addShown(

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from DeepGMMSegmentationLib.tissues import Tissue, tissue
+from DeepGMMSegmentationLib.tissues import tissue
 
-from .result_nodes import makeSegmentation
+from .result_nodes import addRegion, addSegmentation
 
 NAME = "Synthetic heart (LGE, T2, bSSFP)"
 CATEGORY = "DeepGMM Segmentation"
-REGION = Tissue("LV", (255, 255, 255), tissue("LV", 0).terminology, wall=False)
 
 
 def registerSampleData(icons: Path) -> None:
@@ -54,10 +52,9 @@ def loadSample(seed: int = 0) -> list[Any]:
         slicer.util.addVolumeFromArray(image, ijkToRAS, name=role)
         for role, image in zip(sample.roles, sample.images)
     ]
-    region = _addSegmentation("LV region", sample.roi.astype(np.uint8), [REGION], volumes[0])
+    region = addRegion("LV region", sample.roi, volumes[0])
     tissues = [tissue(name, i) for i, name in enumerate(sample.tissues)]
-    truth = _addSegmentation("True tissues", sample.labels, tissues, volumes[0])
-    region.GetDisplayNode().SetVisibility2DFill(False)
+    truth = addSegmentation("True tissues", sample.labels, tissues, volumes[0])
     truth.GetDisplayNode().SetVisibility(False)
     insertion = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "RV insertion")
     x, y, z = sample.rv_insertion
@@ -68,14 +65,6 @@ def loadSample(seed: int = 0) -> list[Any]:
     slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(volumes[0].GetID())
     slicer.app.applicationLogic().PropagateVolumeSelection()
     return nodes
-
-
-def _addSegmentation(name: str, labels: np.ndarray, tissues: list[Tissue], reference: Any) -> Any:
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    node.SetAndObserveSegmentation(makeSegmentation(labels, tissues, reference))
-    node.SetReferenceImageGeometryParameterFromVolumeNode(reference)
-    node.CreateDefaultDisplayNodes()
-    return node
 
 
 def _folder(name: str, nodes: list[Any]) -> None:
