@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..anatomy.unet import DrawnUNet
 from ..anatomy.view import BLOOD, CHANNELS, CLASSES, RV, SIDE, SPAN, WALL
-from ..anatomy.weights import save
+from ..anatomy.weights import load, save
 from ..hearts.clicks import LEVELS, SIZE, draw_lesson
 from ..hearts.ranges import Ranges
 from ..version import __version__
@@ -91,6 +91,7 @@ def train_region(
     path: Path,
     training: Optional[DrawnTraining] = None,
     *,
+    start: Optional[Path] = None,
     ranges: Optional[Ranges] = None,
     device: str = "auto",
     progress: Optional[Callable[[int, float], None]] = None,
@@ -103,6 +104,8 @@ def train_region(
         Of the file. Beside it a checkpoint is kept until all is done: the same call goes on from
         there.
     training : DrawnTraining, optional
+    start : path, optional
+        A file of a region network to begin with; random weights when left out.
     ranges : Ranges, optional
         The shipped ones when left out.
     device : str
@@ -113,8 +116,9 @@ def train_region(
     training = DrawnTraining() if training is None else training
     task = RegionTask(Ranges.load() if ranges is None else ranges)
     checkpoint = path.with_name(f"{path.name}.checkpoint")
+    first = None if start is None else load(start)[0][0]
     weights = train_drawn(
-        task, training, device=device, checkpoint_file=checkpoint, progress=progress
+        task, training, start=first, device=device, checkpoint_file=checkpoint, progress=progress
     )
     if distributed.rank() > 0:
         return
