@@ -39,7 +39,7 @@ def test_the_wall_alone_can_be_segmented_without_blood(case):
     assert wall.tissues == ("healthy myocardium", "edema", "scar")
     assert ((wall.labels > 0) == (case.labels > 1)).all()
     assert any("no blood was looked for" in note for note in wall.notes)
-    assert scar_percent(wall) > scar_percent(run(case, case.roi)) + 5  # blood at its border
+    assert scar_percent(wall) > scar_percent(run(case, case.roi)) + 2  # blood at its border
     assert any("counts as scar" in text for text in find_warnings(wall))
 
 
