@@ -80,7 +80,13 @@ class Settings:
         "region, leaving out its extreme half percent on both sides.",
     )
     device: str = other("auto", '"auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N".')
-    seed: int = number(0, 0, 2**31 - 1, "Seed of every random choice.")
+    seed: int = number(
+        0,
+        0,
+        2**31 - 1,
+        "Seed of every random choice; the same seed, device and number of threads give the "
+        "same result.",
+    )
     prior: Optional[Prior] = other(
         None, "Which tissue looks how and lies where; it names the classes."
     )

@@ -39,14 +39,16 @@ def run(args: argparse.Namespace) -> None:
     from ..io.cohort import CaseFiles
     from ..io.folders import whole_folder
     from ..io.images import write_image
-    from ..report.result_folder import Wanted
+    from ..report.result_folder import OUTPUTS, Wanted
     from .text_tables import dice_table, size_table
 
     settings = resolve_settings(args, infarct=ROLES)
     drawn = heart(settings.seed)
     arrays = dict(zip(drawn.roles, drawn.images))
     arrays.update(lv=drawn.roi.astype(np.uint8), truth=drawn.labels)
-    with whole_folder(args.out, ("images", "result"), args.force) as new:
+    patterns = ("images", *(f"images/{name}.nii.gz" for name in arrays))
+    patterns += ("result", *(f"result/{pattern}" for pattern in OUTPUTS))
+    with whole_folder(args.out, patterns, args.force) as new:
         files = {name: new / "images" / f"{name}.nii.gz" for name in arrays}
         (new / "images").mkdir()
         for name, array in arrays.items():

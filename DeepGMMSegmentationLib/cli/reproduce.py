@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 PHANTOM = "phantom"
 UNFINISHED = ".unfinished"
-OUTPUTS = ("tables.txt", "table1.csv", "table2.csv", "slices.csv", PHANTOM)
+TABLE_FILES = ("tables.txt", "tables.md", "tables.tex", "table1.csv", "table2.csv", "slices.csv")
+PICTURES = "pictures"
+OUTPUTS = (
+    *TABLE_FILES,
+    *(PICTURES, f"{PICTURES}/table*.png"),
+    *(PHANTOM, f"{PHANTOM}/myops_training_*.nii.gz"),
+)
 PAPER = "Schwab, Mayr and Haltmeier, arXiv:2404.12252"
 
 REPRODUCE = f"""\
@@ -36,9 +42,10 @@ The MyoPS 2020 data set needs its organisers' consent (*_C0, *_T2, *_DE, *_gd.ni
 --phantom, the same is done with synthetic hearts, written in that layout into the folder phantom.
 The deep methods take some ten seconds a slice on a CPU: all of it is a matter of hours.
 
-Writes tables.txt, table1.csv and table2.csv (means and deviations), slices.csv (every slice). Until
-it is done, what is finished is beside the folder (tables{UNFINISHED}): the same command goes on
-from there."""
+Writes tables.txt, tables.md, tables.tex, table1.csv and table2.csv (means and deviations),
+slices.csv (every slice), and into pictures/ every slice with its truth and all labels. Until it is
+done, what is finished is beside the folder (tables{UNFINISHED}): the same command goes on from
+there."""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -79,8 +86,9 @@ def run(args: argparse.Namespace) -> None:
     from ..io.folders import whole_folder
     from ..reproduction.experiments import reproduce
     from ..reproduction.myops import CROP, PHANTOM_CROP, read_myops, write_phantoms
+    from ..reproduction.pictures import write_pictures
     from ..reproduction.protocol import METHODS, TABLES, Protocol
-    from ..reproduction.scores import score_csv, table_csv
+    from ..reproduction.scores import score_csv, table_csv, table_latex, table_markdown
 
     methods = tuple(args.methods or METHODS)
     unknown = [name for name in methods if name not in METHODS]
@@ -108,6 +116,11 @@ def run(args: argparse.Namespace) -> None:
         (new / "slices.csv").write_text(score_csv(scores), encoding="utf-8")
         for table in TABLES:
             (new / f"table{table}.csv").write_text(table_csv(scores, table), encoding="utf-8")
+        for name, render in (("tables.md", table_markdown), ("tables.tex", table_latex)):
+            tables = "\n\n".join(render(scores, table) for table in TABLES)
+            (new / name).write_text(tables + "\n", encoding="utf-8")
+        (new / PICTURES).mkdir()
+        write_pictures(slices, methods, unfinished, new / PICTURES)
     shutil.rmtree(unfinished)
     say(text)
     say(f"Written to {args.out}.")

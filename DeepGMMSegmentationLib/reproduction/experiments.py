@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import time
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ from .scores import Score
 # Whose classes come out as the tissues that they are taken for.
 NAMED = ("SVGMMμ", "deepSVGμ", "deepSVG prior", "infarct EM", "infarct network")
 BATCH = 4  # slices behind a gradient step
+COLLAPSED = 0.01  # of the region: a class that has less is not there
 
 
 def reproduce(
@@ -89,7 +91,7 @@ def reproduce(
             network, note = _train(method, settings, protocol, training, folder, part)
             notes.append(note)
         for n, item in enumerate(chosen):
-            file = folder / f"{table} {_ascii(method)} {item.patient} {item.number}.json"
+            file = label_file(folder, table, method, item).with_suffix(".json")
             if not file.exists():
                 case, step = item.case, cost / len(chosen)
                 part = _part(
@@ -104,12 +106,27 @@ def reproduce(
                     roles=case.roles,
                     progress=None if network else part,
                 )
+                _save(
+                    label_file(folder, table, method, item),
+                    _permute(result.labels, np.asarray(case.truth)),
+                )
                 rows = [dataclasses.asdict(score) for score in _scores(table, method, item, result)]
                 write_bytes(file, json.dumps(rows).encode())
             for values in json.loads(file.read_bytes()):
                 scores.append(Score(**{**values, "dice": tuple(values["dice"])}))
         begin += cost
     return scores, notes
+
+
+def label_file(folder: Path, table: int, method: str, item: Slice) -> Path:
+    """Return where a run stores a method's labels of a slice, paired with the truth's."""
+    return folder / f"{table} {_ascii(method)} {item.patient} {item.number}.npy"
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_bytes(path, buffer.getvalue())
 
 
 def _claim(folder: Path, slices: Sequence[Slice], protocol: Protocol) -> None:
@@ -179,10 +196,16 @@ def _train(
     return trained, note.read_text(encoding="utf-8")
 
 
+def _permute(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return labels paired with the truth's such that the mean Dice is highest."""
+    partner = match(labels, truth, len(TISSUES))
+    return np.append(0, partner + 1).astype(np.uint8)[labels]
+
+
 def _scores(table: int, method: str, item: Slice, result: Result) -> list[Score]:
     truth, classes = np.asarray(item.case.truth), len(TISSUES)
-    partner = match(result.labels, truth, classes)
-    labels = {"permuted": np.append(0, partner + 1)[result.labels]}
+    counts = np.bincount(result.labels[item.case.roi], minlength=classes + 1)[1:]
+    labels = {"permuted": _permute(result.labels, truth)}
     if method in NAMED:
         labels["named"] = result.labels
     return [
@@ -195,6 +218,7 @@ def _scores(table: int, method: str, item: Slice, result: Result) -> list[Score]
             dice=tuple(dice(renamed, truth, classes).tolist()),
             nll=result.history[-1] + _log_scale(item.case, result),
             seconds=result.seconds,
+            collapsed=bool((counts < COLLAPSED * counts.sum()).any()),
         )
         for rule, renamed in labels.items()
     ]

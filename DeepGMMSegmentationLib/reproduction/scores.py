@@ -1,4 +1,4 @@
-"""Tables 1 and 2 of the paper beside the same figures measured here, as text and CSV."""
+"""Tables 1 and 2 of the paper beside the same figures measured here."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class Score:
         Mean NLL per voxel, as a density of the intensities normalised over the crop.
     seconds : float
         For this slice, without any training.
+    collapsed : bool
+        Whether a class has less than one percent of the region.
     """
 
     table: int
@@ -54,6 +56,7 @@ class Score:
     dice: tuple[float, ...]
     nll: float
     seconds: float
+    collapsed: bool
 
 
 def score_csv(scores: Iterable[Score]) -> str:
@@ -62,40 +65,66 @@ def score_csv(scores: Iterable[Score]) -> str:
     rows = [
         [s.table, s.method, s.rule, s.patient, s.slice]
         + [f"{value:.6g}" for value in (*s.dice, np.mean(s.dice), s.nll, s.seconds)]
+        + [int(s.collapsed)]
         for s in scores
     ]
-    return csv_text([head, *rows])
+    return csv_text([[*head, "collapsed"], *rows])
 
 
 def table_csv(scores: Sequence[Score], table: int) -> str:
     """Return a table: mean and deviation over slices, one row per method and rule."""
     names = [*_columns(), "mean", "nll", "seconds"]
     pairs = [f"{name}_{what}" for name in names for what in ("mean", "sd")]
-    rows = [
-        [method, rule, _paper(table, method, rule), len(values)]
-        + [f"{number:.6g}" for pair in zip(*_moments(values)) for number in pair]
-        for method, rule, values in _groups(scores, table)
-    ]
-    return csv_text([["method", "rule", "paper_mean", "slices", *pairs], *rows])
+    rows = []
+    for method, rule, group in _groups(scores, table):
+        means, deviations = _moments(group)
+        figures = [number for pair in zip(means, deviations) for number in pair]
+        paper = _paper(table, method, rule)
+        row = [method, rule, paper, len(group), f"{_collapsed(group):.6g}"]
+        rows.append(row + [f"{number:.6g}" for number in figures])
+    return csv_text([["method", "rule", "paper_mean", "slices", "collapsed", *pairs], *rows])
+
+
+def table_cells(scores: Sequence[Score], table: int) -> list[list[str]]:
+    """Return a table for the eye, its head first: Dice as mean ± deviation over slices."""
+    heads = [*(name.split()[0] for name in TISSUES), "mean"]
+    rows = [["Method", "Labels", *heads, "paper", "NLL", "s/slice", "collapsed"]]
+    for method, rule, group in _groups(scores, table):
+        means, deviations = _moments(group)
+        dice = [f"{m:.2f} ± {d:.2f}" for m, d in zip(means[:-2], deviations)]
+        nll, seconds = f"{means[-2]:.3f}", f"{means[-1]:.3f}"
+        paper = _paper(table, method, rule)  # empty where the paper has no such figure
+        rows.append([method, rule, *dice, paper, nll, seconds, f"{_collapsed(group):.0%}"])
+    return rows
 
 
 def table_text(scores: Sequence[Score], table: int) -> str:
-    """Return a table for the eye: Dice as mean ± deviation over slices, NLL and seconds."""
-    heads = [*(name.split()[0] for name in TISSUES), "mean"]
-    lines = [
-        f"{'Method':<16} {'Labels':<9}" + "".join(f"{head:>14}" for head in heads) + "   paper"
-        f"{'NLL':>9}{'s/slice':>10}"
-    ]
-    for method, rule, values in _groups(scores, table):
-        means, deviations = _moments(values)
-        cells = [f"{m:.2f} ± {d:.2f}" for m, d in zip(means[:-2], deviations)]
-        lines.append(
-            f"{method:<16} {rule:<9}"
-            + "".join(f"{cell:>14}" for cell in cells)
-            # The column beside ours; empty where the paper has no such figure.
-            + f"{_paper(table, method, rule):>8}{means[-2]:>9.3f}{means[-1]:>10.3f}"
+    """Return a table for a terminal."""
+    rows = table_cells(scores, table)
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
         )
-    return "\n".join(lines)
+        for row in rows
+    )
+
+
+def table_markdown(scores: Sequence[Score], table: int) -> str:
+    """Return a table in Markdown."""
+    head, *rows = table_cells(scores, table)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def table_latex(scores: Sequence[Score], table: int) -> str:
+    """Return a table as a LaTeX tabular with booktabs rules."""
+    cells = table_cells(scores, table)
+    head, *rows = (" & ".join(row) + r" \\" for row in cells)
+    columns = "ll" + "r" * (len(cells[0]) - 2)
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *rows]
+    text = "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+    return text.replace("±", r"$\pm$").replace("μ", r"$\mu$").replace("%", r"\%")
 
 
 def _columns() -> list[str]:
@@ -107,18 +136,25 @@ def _paper(table: int, method: str, rule: str) -> str:
     return "" if figure is None else f"{figure:.2f}"
 
 
-def _groups(scores: Sequence[Score], table: int) -> list[tuple[str, str, np.ndarray]]:
-    """Return method, rule and values ``(slices, 4 tissues + mean, NLL, seconds)`` in order."""
-    groups: dict[tuple[str, str], list[list[float]]] = {}
-    for s in scores:
-        if s.table == table:
-            row = [*s.dice, float(np.mean(s.dice)), s.nll, s.seconds]
-            groups.setdefault((s.method, s.rule), []).append(row)
-    return [(method, rule, np.array(rows)) for (method, rule), rows in groups.items()]
+def _groups(scores: Sequence[Score], table: int) -> list[tuple[str, str, list[Score]]]:
+    """Return method, rule and their scores, in order of appearance."""
+    groups: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        if score.table == table:
+            groups.setdefault((score.method, score.rule), []).append(score)
+    return [(method, rule, group) for (method, rule), group in groups.items()]
 
 
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and sample deviation over slices; of a single slice the deviation is NaN."""
+def _moments(scores: Sequence[Score]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and sample deviation over slices of the four Dice, their mean, NLL and seconds.
+
+    Of a single slice the deviation is NaN.
+    """
+    values = np.array([[*s.dice, np.mean(s.dice), s.nll, s.seconds] for s in scores])
     if len(values) == 1:
         return values[0], np.full(values.shape[1], np.nan)
     return values.mean(axis=0), values.std(axis=0, ddof=1)
+
+
+def _collapsed(scores: Sequence[Score]) -> float:
+    return float(np.mean([score.collapsed for score in scores]))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,6 +190,21 @@ def test_demo_writes_the_heart_its_segmentation_and_an_honest_dice(demo):
     printed = done.stdout[done.stdout.index("Dice against") :]
     assert len(scores) == 5
     assert all(score in printed for score in scores)
+
+
+def test_a_demo_is_replaced_on_demand_but_nothing_of_the_users(demo, tmp_path):
+    done, folder = demo
+    assert done.returncode == 0, done.stderr
+    copy = shutil.copytree(folder, tmp_path / "demo")
+    again = run("demo", "--out", copy, "--method", "GMM")
+    assert (again.returncode, "add --force" in again.stderr) == (2, True), again.stderr
+    before = (copy / "result/result.json").stat().st_mtime_ns
+    again = run("demo", "--out", copy, "--method", "GMM", "--force")
+    assert again.returncode == 0, again.stderr
+    assert (copy / "result/result.json").stat().st_mtime_ns != before
+    (copy / "result/mine.txt").write_text("mine")
+    again = run("demo", "--out", copy, "--method", "GMM", "--force")
+    assert (again.returncode, "mine.txt is in the way" in again.stderr) == (2, True), again.stderr
 
 
 def test_the_progress_bar_shows_nll_and_remaining_time(demo):

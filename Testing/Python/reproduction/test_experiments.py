@@ -21,7 +21,13 @@ from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.reproduction.experiments import reproduce
 from DeepGMMSegmentationLib.reproduction.myops import read_myops, write_phantoms
 from DeepGMMSegmentationLib.reproduction.protocol import METHODS, Protocol, mean_intensities, split
-from DeepGMMSegmentationLib.reproduction.scores import Score, table_csv, table_text
+from DeepGMMSegmentationLib.reproduction.scores import (
+    Score,
+    table_csv,
+    table_latex,
+    table_markdown,
+    table_text,
+)
 
 VALUES = (0, 500, 200, 1220, 2221)  # outside, blood pool, healthy myocardium, edema, scar
 RIGHT_VENTRICLE = 600
@@ -193,6 +199,22 @@ def test_scores_are_the_best_of_all_permutations(hearts, scores):
         assert score.nll == pytest.approx(-np.log(density).mean(), abs=2e-3)
 
 
+def test_a_class_of_less_than_a_hundredth_of_the_region_has_collapsed(hearts):
+    from DeepGMMSegmentationLib.reproduction.experiments import _scores
+
+    case = hearts[0].case
+    settings = Settings.paper("GMM", margin=1000.0)
+    result = segment(case.images, case.roi, settings, spacing=case.spacing, roles=case.roles)
+    inside = np.argwhere(case.roi)
+    for share, expected in ((0.005, True), (0.02, False)):
+        labels = np.where(case.roi, 1, 0).astype(np.uint8)
+        for k in (2, 3, 4):
+            part = inside[(k - 2) * len(inside) // 4 :][: int(np.ceil(share * len(inside)))]
+            labels[tuple(part.T)] = k
+        (score,) = _scores(1, "GMM", hearts[0], dataclasses.replace(result, labels=labels))
+        assert score.collapsed == expected
+
+
 def test_normalising_over_the_region_does_not_change_what_the_nll_means(hearts):
     from DeepGMMSegmentationLib.reproduction.experiments import _scores
 
@@ -296,7 +318,7 @@ def test_what_another_run_has_kept_is_refused(hearts, tmp_path):
 
 def test_tables_hold_means_deviations_and_the_papers_figures():
     scores = [
-        Score(2, "SVGMMμ", rule, "109", z, (0.9, 0.8, values[0], values[1]), 2.0 + z, 0.5)
+        Score(2, "SVGMMμ", rule, "109", z, (0.9, 0.8, *values), 2.0 + z, 0.5, z == 1)
         for rule, offset in (("permuted", 0.1), ("named", 0.0))
         for z, values in enumerate(((0.2 + offset, 0.3), (0.4 + offset, 0.7)))
     ]
@@ -311,6 +333,16 @@ def test_tables_hold_means_deviations_and_the_papers_figures():
     assert "0.58" in lines[1]
     assert "0.58" not in lines[2]
     assert table_text(scores, 1).count("\n") == 0  # the head alone
+    assert float(permuted["collapsed"]) == 0.5
+    assert lines[1].endswith("50%")
+    markdown = [line.strip("|").split("|") for line in table_markdown(scores, 2).splitlines()]
+    assert [cell.strip() for cell in markdown[2]] == [
+        *("SVGMMμ", "permuted", "0.90 ± 0.00", "0.80 ± 0.00", "0.40 ± 0.14", "0.50 ± 0.28"),
+        *("0.65 ± 0.11", "0.58", "2.500", "0.500", "50%"),
+    ]
+    latex = table_latex(scores, 2)
+    assert r"SVGMM$\mu$ & permuted & 0.90 $\pm$ 0.00 &" in latex
+    assert latex.count(r"50\% \\") == 2
 
 
 # --- The command -------------------------------------------------------------------------------
@@ -343,6 +375,13 @@ def test_a_small_phantom_run_writes_the_tables(tmp_path, capsys):
                 assert int(line["slices"]) == len(group) == len(expected)
                 assert float(line["mean_mean"]) == pytest.approx(np.mean(group), rel=1e-4)
                 assert float(line["mean_sd"]) == pytest.approx(np.std(group, ddof=1), rel=1e-3)
+    pictures = {path.name for path in (out / "pictures").iterdir()}
+    assert pictures == {
+        *(f"table1_{item.patient}_{item.number}.png" for item in slices),
+        *(f"table2_102_{item.number}.png" for item in test),
+    }
+    for name, begin in (("tables.md", "| Method |"), ("tables.tex", r"\begin{tabular}")):
+        assert (out / name).read_text(encoding="utf-8").count(begin) == 2
     assert list(tmp_path.iterdir()) == [out]
     assert main(["reproduce", "--phantom", *small, "--out", str(out)]) == 2
     assert "add --force" in capsys.readouterr().err
