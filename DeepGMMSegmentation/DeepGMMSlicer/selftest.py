@@ -248,14 +248,13 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, ScriptedLoadableModuleTe
     def test_CrashOfTheComputationIsTold(self) -> None:
         """A process that dies ends the run with a reason, and the next one computes again."""
         node, ui, before = self.logic.getParameterNode(), self.panel.ui, self.scene()
-        method = node.method
         self.beginEndlessRun()
         self.logic.worker._process.kill()
         with mock.patch.object(sys, "excepthook"), mock.patch("traceback.print_exc"):
             self.letRun(lambda: ui.applyButton.text == _("Apply"))
         self.assertIn("ended unexpectedly", ui.statusLabel.text)
         self.assertEqual(self.scene(), before)
-        node.method = method
+        ui.defaultsButton.click()
         self.apply()
         self.assertIsNotNone(node.output)
 
