@@ -17,6 +17,7 @@ from DeepGMMSlicer.panel import dependencies
 from DeepGMMSlicer.panel.request import makeRequest
 from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
 from DeepGMMSlicer.scene import owned_nodes, sampledata, stored_result
+from DeepGMMSlicer.scene.images import voxelToWorld
 from DeepGMMSlicer.scene.owned_nodes import CHART, SERIES
 from DeepGMMSlicer.scene.region import regionArray
 from DeepGMMSlicer.selftest import segmentsOf
@@ -76,6 +77,28 @@ class PanelTest(unittest.TestCase):
 
     def segmentations(self):
         return set(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+
+    # One click
+
+    def test_the_ventricle_is_found_from_a_click_and_becomes_the_region(self):
+        truth = regionArray(self.region, "LV", self.volumes[0])
+        z = len(truth) // 2
+        y, x = np.argwhere(truth[z]).mean(axis=0)
+        point = (voxelToWorld(self.volumes[0]) @ [x, y, z, 1])[:3]
+        self.node.region = self.node.rvInsertion = None
+        self.panel.findRegion(point)
+        found = regionArray(self.node.region, self.node.segment, self.volumes[0])
+        self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.8)
+        self.assertIsNot(self.node.region, self.region)
+        self.assertEqual(self.node.rvInsertion.GetNumberOfDefinedControlPoints(), 1)
+        self.assertIn("correct it in the Segment Editor", self.ui.statusLabel.text)
+
+    def test_a_click_beside_the_images_changes_nothing(self):
+        nodes = {node.GetID() for node in slicer.mrmlScene.GetNodes()}
+        with self.assertRaises(InvalidInput):
+            self.panel.logic.findRegion(self.volumes, (1e4, 0, 0))
+        self.assertEqual({node.GetID() for node in slicer.mrmlScene.GetNodes()}, nodes)
+        self.assertEqual(self.node.region, self.region)
 
     # Choices
 
