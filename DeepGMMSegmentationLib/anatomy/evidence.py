@@ -21,6 +21,9 @@ QUESTIONS = {"infarct": (SCAR, NO_REFLOW), "edema": (EDEMA,), "no-reflow": (NO_R
 BLUR = 0.12  # over the region's radius: what is smaller is noise
 NEIGHBOURS = (0.25, 0.5, 0.25)  # weights of the slices above, of the slice itself, and below
 LEAST = 1e-4  # of a probability, before its logarithm
+# Below this probability a heart has none. Edema fades without a border, and what the evidence says
+# of it is weak: it is taken away only where that is clear.
+ABSENT = {"infarct": 0.5, "edema": 0.25, "no-reflow": 0.5}
 CERTAIN = 0.95  # probability of a tissue from which its volume cannot be 0
 
 
@@ -93,17 +96,17 @@ def features(
 
 
 def settle(probabilities: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """Return probabilities without the tissues of which there is more probably none.
+    """Return probabilities without the tissues that the heart probably does not have (`ABSENT`).
 
     Scar and no-reflow go to healthy myocardium where there is no infarct, edema too; no-reflow
     alone goes to scar.
     """
     settled = probabilities.copy()
-    if evidence.edema is not None and evidence.edema < 0.5:
+    if evidence.edema is not None and evidence.edema < ABSENT["edema"]:
         _move(settled, EDEMA, HEALTHY)
-    if evidence.no_reflow < 0.5:
+    if evidence.no_reflow < ABSENT["no-reflow"]:
         _move(settled, NO_REFLOW, SCAR)
-    if evidence.infarct < 0.5:
+    if evidence.infarct < ABSENT["infarct"]:
         _move(settled, NO_REFLOW, HEALTHY)
         _move(settled, SCAR, HEALTHY)
     return settled

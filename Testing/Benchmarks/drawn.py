@@ -27,7 +27,6 @@ SUBSETS = [chosen for n in (3, 2, 1) for chosen in combinations(sample.ROLES, n)
 
 def healthy_heart(seed: int, slices: int = 10) -> sample.Heart:
     """Return the heart of a seed as it was before its infarct."""
-    drawn = sample.heart(seed, slices=slices)
     rng = np.random.default_rng(seed)
     rng.uniform(0.4, 1)
     anatomy = sample._Anatomy(rng, 0.0, False)
@@ -39,10 +38,10 @@ def healthy_heart(seed: int, slices: int = 10) -> sample.Heart:
         images=np.stack([sample._image(rng, role, fractions) for role in sample.ROLES]),
         roi=roi,
         labels=np.where(roi, inside.argmax(axis=0) + 1, 0).astype(np.uint8),
-        tissues=drawn.tissues,
-        roles=drawn.roles,
-        spacing=drawn.spacing,
-        rv_insertion=drawn.rv_insertion,
+        tissues=sample.TISSUES[: sample.NO_REFLOW],
+        roles=sample.ROLES,
+        spacing=sample.SPACING,
+        rv_insertion=(*anatomy.rv_insertion(0.5), 0.0),
     )
 
 
