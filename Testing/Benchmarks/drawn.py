@@ -10,7 +10,6 @@ healthy myocardium on both sides.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from itertools import combinations
 
@@ -28,7 +27,6 @@ SUBSETS = [chosen for n in (3, 2, 1) for chosen in combinations(sample.ROLES, n)
 
 def healthy_heart(seed: int, slices: int = 10) -> sample.Heart:
     """Return the heart of a seed as it was before its infarct."""
-    drawn = sample.heart(seed, slices=slices)
     rng = np.random.default_rng(seed)
     rng.uniform(0.4, 1)
     anatomy = sample._Anatomy(rng, 0.0, False)
@@ -36,11 +34,14 @@ def healthy_heart(seed: int, slices: int = 10) -> sample.Heart:
     fractions = sample._fractions(anatomy, slices)
     inside = fractions[: len(sample.TISSUES)]
     roi = inside.sum(axis=0) > 0.5
-    return dataclasses.replace(
-        drawn,
+    return sample.Heart(
         images=np.stack([sample._image(rng, role, fractions) for role in sample.ROLES]),
         roi=roi,
         labels=np.where(roi, inside.argmax(axis=0) + 1, 0).astype(np.uint8),
+        tissues=sample.TISSUES[: sample.NO_REFLOW],
+        roles=sample.ROLES,
+        spacing=sample.SPACING,
+        rv_insertion=(*anatomy.rv_insertion(0.5), 0.0),
     )
 
 
