@@ -1,4 +1,4 @@
-"""The module's imports run one way: panel, logic, parameters, scene, library."""
+"""The module's imports run one way: panel, logic, run, parameters, scene, library."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,16 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[3] / "DeepGMMSegmentation" / "DeepGMMSlicer"
 # From the top to the bottom; a file imports from its own layer or from those below it.
-LAYERS = ["selftest", "selftest_safety", "selftest_result", "panel", "logic", "parameters", "scene"]
+LAYERS = [
+    "selftest",
+    "selftest_safety",
+    "selftest_result",
+    "panel",
+    "logic",
+    "run",
+    "parameters",
+    "scene",
+]
 HEAVY = {"torch", "sklearn", "matplotlib", "safetensors"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
