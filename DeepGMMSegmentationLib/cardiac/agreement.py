@@ -46,10 +46,10 @@ def measure_agreement(mask: np.ndarray, other: np.ndarray, spacing: Sequence[flo
     spacing : sequence of float
         Millimetres per voxel, in array order.
     """
-    volumes = (volume_ml(int(np.count_nonzero(each)), spacing) for each in (mask, other))
+    volumes = (volume_ml(int(np.count_nonzero(part)), spacing) for part in (mask, other))
     if not mask.any() or not other.any():
         return Agreement(None, None, *volumes)
-    surfaces = [each & ~ndimage.binary_erosion(each) for each in (mask, other)]
+    surfaces = [part & ~ndimage.binary_erosion(part) for part in (mask, other)]
     there, back = (
         ndimage.distance_transform_edt(~goal, sampling=spacing)[start]
         for start, goal in (surfaces, surfaces[::-1])

@@ -92,8 +92,10 @@ def dice_table(
     ]
     for i, j in enumerate(partner):
         labelled = text(values, i, names), text(truth_values, int(j), truth_names)
-        found = measure_agreement(ranks == j + 1, truth_ranks == j + 1, spacing)
-        figures = ["–" if value is None else f"{value:.1f}" for value in dataclasses.astuple(found)]
+        agreement = measure_agreement(ranks == j + 1, truth_ranks == j + 1, spacing)
+        figures = [
+            "–" if value is None else f"{value:.1f}" for value in dataclasses.astuple(agreement)
+        ]
         rows.append((*labelled, f"{scores[j]:.3f}", *figures))
     rows.append(("Mean", "", f"{scores.mean():.3f}", "", "", "", ""))
     return "\n".join(

@@ -289,7 +289,7 @@ def _table(header: Iterable[str], lines: Iterable[Sequence[str]], ours: bool = F
 def _compact(text: str) -> str:
     """Return JSON text with every list of numbers or words on one line."""
     lists = re.compile(r"\[[^][{}]*\]")
-    return lists.sub(lambda found: " ".join(found.group().split()), text)
+    return lists.sub(lambda match: " ".join(match.group().split()), text)
 
 
 def _items(sentences: Iterable[str]) -> str:
