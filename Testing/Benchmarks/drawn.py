@@ -10,6 +10,7 @@ healthy myocardium on both sides.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from itertools import combinations
 
@@ -34,14 +35,11 @@ def healthy_heart(seed: int, slices: int = 10) -> sample.Heart:
     fractions = sample._fractions(anatomy, slices)
     inside = fractions[: len(sample.TISSUES)]
     roi = inside.sum(axis=0) > 0.5
-    return sample.Heart(
+    return dataclasses.replace(
+        sample.heart(seed, slices=slices),
         images=np.stack([sample._image(rng, role, fractions) for role in sample.ROLES]),
         roi=roi,
         labels=np.where(roi, inside.argmax(axis=0) + 1, 0).astype(np.uint8),
-        tissues=sample.TISSUES[: sample.NO_REFLOW],
-        roles=sample.ROLES,
-        spacing=sample.SPACING,
-        rv_insertion=(*anatomy.rv_insertion(0.5), 0.0),
     )
 
 
