@@ -175,7 +175,7 @@ class TrainedNetwork:
         settings = Settings.from_dict(record["settings"])
         try:
             with torch.device("meta"):  # shapes alone: a record may claim any size
-                unet_for(settings, len(roles)).load_state_dict(weights)
+                unet_for(settings, len(roles)).load_state_dict(weights, assign=True)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise InvalidInput(
