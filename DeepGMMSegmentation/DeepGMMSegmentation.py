@@ -295,7 +295,17 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def _translateChoices(self) -> None:
         """Call the choices by the words for them."""
         labels = texts.choiceLabels()
-        for name in ("method", "scope", "covariance", "normalize", "start", "preset"):
+        names = (
+            "method",
+            "scope",
+            "covariance",
+            "normalize",
+            "start",
+            "preset",
+            "hollow",
+            "shading",
+        )
+        for name in names:
             selector = getattr(self.ui, f"{name}Selector")
             for i in range(selector.count):
                 choice = selector.itemText(i)
