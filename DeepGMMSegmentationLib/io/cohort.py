@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
             )
         names.add(case.name.casefold())
         for file in (*case.images.values(), case.roi, case.truth):
-            if not missing_ok and file is not None and not file.exists():
+            if not missing_ok and file is not None and not os.path.exists(file):
                 raise InvalidInput(f"{file}, of case {case.name!r} in {path}, does not exist.")
     return cases
 
@@ -161,7 +162,7 @@ def _case(cells: dict[str, str], folder: Path, where: str, default: str) -> Case
         raise InvalidInput(f"{where} has no {missing}; fill in the cell or remove the row.")
     first = next(iter(images.values()))
     # A folder may be called as a patient.
-    name = cells.get("case") or (default if first.is_dir() else stem(first))
+    name = cells.get("case") or (default if os.path.isdir(first) else stem(first))
     if name.startswith(".") or re.search(FORBIDDEN, name, re.IGNORECASE):
         raise InvalidInput(
             f"{where} names the case {name!r}, which cannot be a folder's name; use letters, "

@@ -35,12 +35,13 @@ def read_volume(path: PathLike) -> sitk.Image:
         os.fspath(path).encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(f"The name of {path} is no UTF-8 text; rename it.") from error
-    if not path.exists():
-        raise InvalidInput(f"{path} does not exist; check its name.")
     try:
+        path.stat()
         image = _read_series(path) if path.is_dir() else read_file(path)
     except InvalidInput:
         raise
+    except FileNotFoundError as error:
+        raise InvalidInput(f"{path} does not exist; check its name.") from error
     except (RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
         reason = str(error).strip().splitlines()[-1].replace("sitk::ERROR: ", "")
         raise InvalidInput(

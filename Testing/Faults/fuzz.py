@@ -3,9 +3,9 @@
     python Testing/Faults/fuzz.py --seconds 60
 
 Of every file the library reads, whole ones are changed at random and read, in a process that may
-die. A finding is: the process dies or takes more than 20 s or 2 GB for a file, or an error comes
-that is none of the library's own. Files with a finding are kept in --keep, and the exit code is 1.
-The same seed gives the same files.
+die. A finding is: the process dies or computes for more than 20 s or takes 2 GB for a file, or an
+error comes that is none of the library's own. Files with a finding are kept in --keep, and the exit
+code is 1. The same seed gives the same files.
 """
 
 from __future__ import annotations
@@ -125,13 +125,15 @@ def read_batch(
     """Read a batch of changed files; end the process at the first finding."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (4 * BYTES, 4 * BYTES))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)
     for number in range(first, first + BATCH):
         place[:8] = number.to_bytes(8, "little")
         path, data = content(seed, name, seeds, number)
         whole = path.read_bytes()
         path.write_bytes(data)
-        signal.alarm(SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.alarm(10 * SECONDS)  # for what sleeps, or waits for a busy machine
         try:
             READERS[name](path)
             place[8] = 1
@@ -145,6 +147,7 @@ def read_batch(
             os._exit(2)
         finally:
             signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             path.write_bytes(whole)
         place[300:308] = (int.from_bytes(place[300:308], "little") + place[8]).to_bytes(8, "little")
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > BYTES:

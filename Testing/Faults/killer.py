@@ -10,7 +10,7 @@ import signal
 import sys
 
 # What Python tells its audit hooks when names change; renameat2 is called by ctypes.
-CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "ctypes.dlsym")
+CHANGES = ("os.rename", "os.remove", "shutil.rmtree", "ctypes.dlsym")
 
 
 def kill_at(when: int) -> None:

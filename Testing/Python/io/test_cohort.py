@@ -321,12 +321,15 @@ def test_cancelled_cohort_keeps_the_cases_before(cohort, tmp_path, capsys, monke
     ("arguments", "message"),
     [
         (["i.nii", "--cases", "c.csv", "--out-dir", "o"], "IMAGE does not go with --cases"),
-        (["--cases", "c.csv", "--out-dir", "o", "--roi", "r"], "--roi does not go with --cases"),
+        (
+            ["--cases", "c.csv", "--out-dir", "o", "--roi", "r"],
+            "--roi or --at does not go with --cases",
+        ),
         (["--cases", "c.csv", "--out", "o"], "--out does not go with --cases"),
         (["--cases", "c.csv", "--roles", "T2", "--out-dir", "o"], "--roles does not go with"),
         (["--cases", "c.csv"], "--out-dir is missing"),
         (["--out-dir", "o"], "--cases is missing"),
-        (["i.nii", "--out", "o"], "--roi is missing"),
+        (["i.nii", "--out", "o"], "--roi or --at is missing"),
         (["--roi", "r", "--out", "o"], "IMAGE is missing"),
     ],
 )
