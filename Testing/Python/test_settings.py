@@ -238,13 +238,17 @@ def test_the_infarct_preset_for_every_set_of_sequences(known, other, no_reflow):
         return
     record = Settings.infarct(roles, no_reflow=no_reflow)
     edema = known not in (("LGE",), ("bSSFP",))
-    expected = ["blood pool", "healthy myocardium", "scar"]
-    if edema:
-        expected.insert(2, "edema")
-    if no_reflow:
-        expected.append("no-reflow")
+    expected = ["blood pool", "healthy myocardium"]
+    expected += ["edema"] * edema
+    prior = Prior.infarct(edema=edema, no_reflow=no_reflow)
+    if "LGE" in known:
+        expected += ["scar", *["no-reflow"] * no_reflow]
+    else:  # no sequence tells scar
+        into = "edema" if edema else "healthy myocardium"
+        prior = Prior.infarct(edema=edema).merged("scar", into=into)
     assert record.prior.tissues == tuple(expected)
-    assert record.prior == Prior.infarct(edema=edema, no_reflow=no_reflow)
+    if edema or "LGE" in known:
+        assert record.prior == prior
     assert record.classes == len(expected)
     assert (record.method, record.start) == ("SVGMM", "prior")
     assert min(record.prior_weight, record.smoothing, record.anatomy) > 0
