@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from ..result import Progress, ProgressCallback
 
 
+def quiet_itk() -> None:
+    """Keep ITK from warning on stderr: what matters is an error of ours, that says what to do."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+
+
 def say(text: str) -> None:
     """Write a line on stdout."""
     sys.stdout.write(text + "\n")

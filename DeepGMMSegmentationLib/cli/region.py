@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import InvalidInput
-from .console import say
+from .console import quiet_itk, say
 from .options import add_command, resolve_output
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> None:
     from ..io.sequences import file_roles
     from ..io.writing import write_bytes
 
+    quiet_itk()
     roles = tuple(args.roles or file_roles(args.images))
     point = resolve_point(args)
     out = resolve_output(args) if args.out else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ..errors import InvalidInput
 from ..priors import DARK_BLOOD_LGE, LGE, Prior
 from ..settings import Settings
-from .console import say, show_progress
+from .console import quiet_itk, say, show_progress
 from .options import (
     INFARCT,
     PRESETS,
@@ -177,6 +177,7 @@ def run(args: argparse.Namespace) -> None:
     from ..report.result_folder import Wanted
     from .text_tables import size_table
 
+    quiet_itk()
     network = resolve_network(args)
     named = Prior.infarct().means if args.preset and not hasattr(args, "prior") else ()
     roles = args.roles or file_roles(args.images, tuple(named))
@@ -309,12 +310,9 @@ def segment_files(
 
 def _read(case: CaseFiles, resample: bool) -> tuple[np.ndarray, sitk.Image, Optional[np.ndarray]]:
     """Return a case's sequences, the image on whose grid they are, and its region, if any."""
-    import SimpleITK as sitk
-
     from ..io.images import read_images, read_roi
 
-    # What of ITK's warnings matters is an error of ours, in words that say what to do.
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    quiet_itk()
     images, reference = read_images(list(case.images.values()), resample)
     if case.roi is None:
         return images, reference, None

@@ -284,7 +284,7 @@ def test_maps_that_are_wanted_later_are_written(cohort, tmp_path, capsys):
         (["--settings", "gone.json"], "gone.json does not exist"),
         (["--infarct", "--max-iterations", 0], "max_iterations is 0"),
         (["--refine", 2], "--refine goes with --network"),
-        (["--no-reflow"], "--no-reflow goes with --infarct"),
+        (["--no-reflow"], "--no-reflow goes with --preset infarct"),
     ],
 )
 def test_options_that_suit_no_case_are_refused_at_once(cohort, tmp_path, capsys, options, message):
