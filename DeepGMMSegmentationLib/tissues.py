@@ -108,13 +108,13 @@ def usual_name(name: str) -> str:
 
 
 # What drawn hearts are made of, and what each counts as where it is no class: no-reflow is a part
-# of the scar, edema lies in the healthy myocardium.
+# of the scar, scar without LGE is taken for edema, and edema lies in the healthy myocardium.
 DRAWN: dict[str, tuple[str, ...]] = {
     "blood pool": (),
     "healthy myocardium": (),
     "edema": ("healthy myocardium",),
-    "scar": ("healthy myocardium",),
-    "no-reflow": ("scar", "healthy myocardium"),
+    "scar": ("edema", "healthy myocardium"),
+    "no-reflow": ("scar", "edema", "healthy myocardium"),
 }
 
 

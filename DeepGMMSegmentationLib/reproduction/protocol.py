@@ -86,7 +86,8 @@ def settings_of(method: str, protocol: Protocol, training: Sequence[Slice]) -> S
         common.update(prior=estimated_prior(training), scope="slice", method="SVGMM")
         if method.endswith("network"):
             common.update(method="deepSVG", depth=DEPTH)
-        return Settings.infarct(training[0].case.roles, **common)
+        # As the documented tables were made; the tissue network has its own measurements.
+        return Settings.infarct(training[0].case.roles, anatomy_from="depth", **common)
     common["margin"] = WHOLE_IMAGE
     if method.startswith("deep"):
         common.update(max_iterations=protocol.iterations, filters=protocol.filters)

@@ -21,12 +21,18 @@ from DeepGMMSegmentationLib.settings import METHODS
 
 FIRST_SEED = 1000  # hearts that nothing was tuned on
 
+preset = Settings.infarct
+
 CONTENDERS = [
     *((f"{method}, paper", ROLES, Settings.paper(method)) for method in ("GMM", "SVGMM")),
     *((f"{method}, default", ROLES, Settings(method=method)) for method in METHODS),
-    *((f"{method}, infarct", ROLES, Settings.infarct(ROLES, method=method)) for method in METHODS),
     *(
-        (f"SVGMM, infarct, {' + '.join(roles)}", roles, Settings.infarct(roles))
+        (f"{method}, infarct, {source}", ROLES, preset(ROLES, method=method, anatomy_from=source))
+        for method in METHODS
+        for source in ("depth", "network")
+    ),
+    *(
+        (f"SVGMM, infarct, {' + '.join(roles)}", roles, preset(roles))
         for roles in (("LGE", "T2"), ("LGE", "bSSFP"), ("T2", "bSSFP"), ("LGE",))
     ),
 ]

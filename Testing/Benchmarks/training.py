@@ -42,7 +42,9 @@ def case(seed: int) -> Case:
 def methods(filters: int, depth: int) -> dict[str, tuple[Settings, str]]:
     """Return settings and teacher of every network that is compared."""
     roles = ("LGE", "T2", "bSSFP")
-    preset = Settings.infarct(roles, method="deepSVG", filters=filters, depth=depth)
+    preset = Settings.infarct(
+        roles, method="deepSVG", anatomy_from="depth", filters=filters, depth=depth
+    )
     plain = dataclasses.replace(
         preset, prior_weight=0.0, smoothing=0.0, anatomy=0.0, degrees_of_freedom=None
     )
