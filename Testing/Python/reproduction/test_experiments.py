@@ -401,7 +401,7 @@ def test_a_terminated_run_keeps_what_is_done_and_nothing_else(tmp_path):
         time.sleep(0.05)
     running.send_signal(signal.SIGTERM)
     _, error = running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.returncode == 143
     assert f"the same command goes on from {kept}." in error
     assert list(tmp_path.iterdir()) == [kept]
 
