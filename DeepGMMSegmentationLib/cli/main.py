@@ -59,6 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit code; an error is one line on stderr."""
+    # Closed by whoever started this.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without µ is no reason to fail
@@ -89,7 +92,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     finally:
         for number, handler in former.items():
-            signal.signal(number, handler)
+            # The rest of the way out is not to be disturbed either.
+            signal.signal(number, signal.SIG_IGN if stopped_by else handler)
     return code
 
 
