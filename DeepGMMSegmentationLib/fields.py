@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import numbers
+import reprlib
 from collections.abc import Mapping
 from typing import Any, Optional, TypeVar, Union
 
@@ -61,7 +62,9 @@ def check_fields(record: Any) -> None:
     for name, options in choices(type(record)).items():
         value = getattr(record, name)
         if value not in options:
-            raise InvalidInput(f"{name} is {value!r}; choose one of {', '.join(options)}.")
+            raise InvalidInput(
+                f"{name} is {reprlib.repr(value)}; choose one of {', '.join(options)}."
+            )
     for name, (least, most) in ranges(type(record)).items():
         value = getattr(record, name)
         if value is None and getattr(type(record), name) is None:
@@ -71,7 +74,9 @@ def check_fields(record: Any) -> None:
         right_kind = isinstance(value, wanted) and not isinstance(value, bool)
         if not right_kind or not least <= value <= most:
             kind = "a whole number" if whole else "a number"
-            raise InvalidInput(f"{name} is {value!r}; give {kind} from {least} to {most}.")
+            raise InvalidInput(
+                f"{name} is {reprlib.repr(value)}; give {kind} from {least} to {most}."
+            )
         object.__setattr__(record, name, int(value) if whole else float(value))
 
 
@@ -131,5 +136,5 @@ def read_fields(record: type, values: Any, what: str) -> Mapping[str, Any]:
         raise InvalidInput(f"{what} must be a JSON object of field names and values.")
     unknown = sorted(map(str, set(values) - {field.name for field in dataclasses.fields(record)}))
     if unknown:
-        raise InvalidInput(f"{what} hold an unknown field, {unknown[0]!r}; remove it.")
+        raise InvalidInput(f"{what} hold an unknown field, {unknown[0][:80]!r}; remove it.")
     return values

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import re
+import reprlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -178,7 +179,9 @@ class Settings:
     def __post_init__(self) -> None:
         check_fields(self)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
-            raise InvalidInput(f"device is {self.device!r}; give auto, cpu, cuda or cuda:N.")
+            raise InvalidInput(
+                f"device is {reprlib.repr(self.device)}; give auto, cpu, cuda or cuda:N."
+            )
         self._check_means()
         self._check_prior()
 

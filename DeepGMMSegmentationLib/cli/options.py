@@ -171,12 +171,12 @@ def resolve_settings(
     """
     given = collect_fields(args, Settings)
     if isinstance(given.get("prior"), Path):
-        given["prior"] = _read(given["prior"], Prior.from_dict)
+        given["prior"] = read_json(given["prior"], Prior.from_dict)
         given.setdefault("classes", len(given["prior"].tissues))
     if args.paper:
         return Settings.paper(**{"method": Settings.method, **given})
     if args.settings:
-        base = _read(Path(args.settings), Settings.from_dict)
+        base = read_json(Path(args.settings), Settings.from_dict)
     elif infarct is not None:
         no_reflow = getattr(args, "no_reflow", False)
         if getattr(args, "preset", None) == BLOOD_AND_MYOCARDIUM:
@@ -249,7 +249,7 @@ _CONVERTERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _read(path: Path, build: Callable[[Any], Record]) -> Record:
+def read_json(path: Path, build: Callable[[Any], Record]) -> Record:
     """Return what is built from a JSON file; a message about it names the file."""
     try:
         text = path.read_text(encoding="utf-8")

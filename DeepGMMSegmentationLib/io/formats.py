@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from pathlib import Path
@@ -12,7 +13,7 @@ import SimpleITK as sitk
 from ..errors import InvalidInput
 from .nifti import is_nifti, read_nifti
 from .text_headers import META_START, check_meta, check_nrrd
-from .voxels import content, has_pipes, is_distance, is_gzip
+from .voxels import PACKING, content, has_pipes, is_distance, is_gzip
 from .writing import PathLike
 
 # A series is uneven whose slices are further from their places than this part of their distance.
@@ -79,6 +80,7 @@ def _read_series(folder: Path) -> sitk.Image:
     for file in files:
         reader.SetFileName(file)
         reader.ReadImageInformation()
+        _check_claim(reader)
         origins.append(reader.GetOrigin())
     steps = np.diff(origins, axis=0)
     if len(steps):
@@ -91,6 +93,12 @@ def _read_series(folder: Path) -> sitk.Image:
                 f"{unevenness:.3g} mm); give the files of one complete stack."
             )
     return sitk.ReadImage(files)
+
+
+def _check_claim(reader: sitk.ImageFileReader) -> None:
+    """Refuse a DICOM file that claims more voxels than it can hold, however they are packed."""
+    if math.prod(reader.GetSize()) > PACKING * os.path.getsize(reader.GetFileName()):
+        raise ValueError("a file of it claims more voxels than it can hold")
 
 
 def read_file(path: Path) -> sitk.Image:
@@ -116,6 +124,9 @@ def read_file(path: Path) -> sitk.Image:
         reader.SetImageIO("NrrdImageIO")
     elif start[128:132] == b"DICM":
         reader.SetImageIO("GDCMImageIO")
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        _check_claim(reader)
     elif META_START.match(start):
         check_meta(path)
         reader.SetImageIO("MetaImageIO")

@@ -46,6 +46,14 @@ NRRD_WIDTHS = {
     for sign in ("", "u", "unsigned ", "signed ")
 }
 NRRD_WIDTHS.update({"float": 4, "double": 8})
+# http://teem.sourceforge.net/nrrd/format.html, without blanks.
+NRRD_FIELDS = {
+    *("dimension", "type", "blocksize", "encoding", "endian", "content", "oldmin", "oldmax"),
+    *("min", "max", "lineskip", "byteskip", "number", "sampleunits", "datafile", "space"),
+    *("spacedimension", "spaceunits", "spaceorigin", "measurementframe", "sizes", "spacings"),
+    *("thicknesses", "axismins", "axismaxs", "spacedirections", "centers", "centerings"),
+    *("labels", "units", "kinds"),
+}
 
 
 def check_meta(path: Path) -> None:
@@ -62,7 +70,7 @@ def check_meta(path: Path) -> None:
     fields: dict[str, str] = {}
     for line in _lines(head):
         key, equals, value = (part.strip() for part in line.partition("="))
-        if not equals or not key or len(value) > MOST_VALUE:
+        if not equals or not 0 < len(key) <= 80 or len(value) > MOST_VALUE:
             raise ValueError(f"its header has the line {line[:40]!r}")
         _add(fields, key, value)
     if fields.get("ObjectType", "Image") != "Image":
@@ -110,9 +118,10 @@ def check_nrrd(path: Path) -> None:
         elif not separator:
             raise ValueError(f"its header has the line {line[:40]!r}")
         else:
-            if len(value) > MOST_VALUE:
-                raise ValueError(f"its header's field {key[:40]!r} is too long")
-            _add(fields, key.lower().replace(" ", ""), value.strip())
+            name = key.lower().replace(" ", "")
+            if len(value) > MOST_VALUE or name not in NRRD_FIELDS:  # ITK may end at either
+                raise ValueError(f"its header's field {key[:40]!r} is too long, or unknown")
+            _add(fields, name, value.strip())
     count = _whole(fields, "dimension", 1, MOST_DIMENSIONS)
     width = NRRD_WIDTHS.get(fields.get("type", "").lower())
     if width is None:

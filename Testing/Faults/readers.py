@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
 import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import InvalidInput, Settings
+from DeepGMMSegmentationLib.cli.options import read_json
 from DeepGMMSegmentationLib.io.cohort import read_cases
 from DeepGMMSegmentationLib.io.images import read_images, read_labels, read_roi
 from DeepGMMSegmentationLib.priors import Prior
@@ -30,6 +30,6 @@ READERS = {
     "image": read_image,
     "dicom": lambda path: read_images([path.parent]),
     "table": lambda path: read_cases(path, missing_ok=True),
-    "settings": lambda path: Settings.from_json(path.read_text()),
-    "prior": lambda path: Prior.from_dict(json.loads(path.read_text())),
+    "settings": lambda path: read_json(path, Settings.from_dict),
+    "prior": lambda path: read_json(path, Prior.from_dict),
 }

@@ -123,6 +123,7 @@ NRRD = {
     "text": ("encoding: raw", "encoding: ascii"),
     "more than it has": ("sizes: 12 10 3", "sizes: 1000 1000 1000"),
     "a field twice": ("type: float", "type: float\ntype: double"),
+    "an endless field": ("kinds: ", "9" * 5000 + ": "),
 }
 
 
