@@ -14,8 +14,8 @@ from . import solver
 from .problem import pose
 from .region import VOXELS_PER_CLASS, prepare
 
-# Between the darkest and the brightest slice, from which on it is evened out: synthetic hearts without
-# a drift along the stack, whose edema brightens some slices, reach 1.57.
+# Between the darkest and the brightest slice, from which on it is evened out: synthetic hearts
+# without a drift along the stack, whose edema brightens some slices, reach 1.57.
 DRIFT = 1.6
 DEGREE = 2  # of the polynomial along the stack: coils are smooth
 LEAST_SLICES = 5  # for a polynomial that follows no single slice
