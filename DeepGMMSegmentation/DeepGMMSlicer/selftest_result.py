@@ -63,10 +63,9 @@ class ResultTests:
         table, measures = self.voxels(node), readRecord(node)["measures"]
         tissues = ["blood pool", "healthy myocardium", "edema", "scar"]
         self.assertEqual(list(table)[:7], [*tissues, "myocardium", "infarct", "area at risk"])
-        self.assertEqual(
-            list(table)[7:], [f"infarct by {n}" for n in ("2-SD", "3-SD", "4-SD", "5-SD", "6-SD",
-                                                          "FWHM")]
-        )  # fmt: skip
+        thresholds = [*(f"{n}-SD" for n in range(2, 7)), "FWHM", "grey zone, 2- to 5-SD"]
+        thresholds += ["weighted above 2-SD", "grey zone, 35 to 50 %", "Otsu"]
+        self.assertEqual(list(table)[7:], [f"infarct by {name}" for name in thresholds])
         self.assertEqual(table["area at risk"], table["edema"] + table["scar"])
         index = 1 - table["infarct"] / table["area at risk"]
         self.assertAlmostEqual(measures["infarct"]["salvage_index"], index)
@@ -112,7 +111,8 @@ class ResultTests:
         self.logic.recompute(node)
         table = self.voxels(node)
         self.assertEqual(list(table)[:4], names)
-        self.assertEqual(table["infarct"], table["scar"])
+        cores = readRecord(node)["measures"]["infarct"]["no_reflow"]  # dark, enclosed by scar
+        self.assertEqual(table["infarct"], table["scar"] + (cores["voxels"] if cores else 0))
         added = segmentation.AddEmptySegment("", "fat")
         before = self.scene(), readRecord(node)
         with self.assertRaisesRegex(InvalidInput, "fat is none of the tissues scar"):
@@ -156,7 +156,10 @@ class ResultTests:
         paint(remote, REMOTE, bright, self.volumes[0])
         measures = self.logic.recompute(node, remote=remote)
         two = next(each for each in measures["yardsticks"] if each["method"] == "2-SD")
-        expected = image[bright].mean() + 2 * image[bright].std(ddof=1)
+        names = ("healthy myocardium", "edema", "scar")
+        wall = np.any([regionArray(node, name, self.volumes[0]) for name in names], axis=0)
+        values = image[bright & wall]
+        expected = values.mean() + 2 * values.std(ddof=1)
         self.assertAlmostEqual(two["threshold"] / expected, 1, places=5)
 
     def test_ReportHoldsTheFiguresAndNoNames(self) -> None:
