@@ -20,6 +20,7 @@ def estimate(
     from DeepGMMSegmentationLib.case import Case
     from DeepGMMSegmentationLib.training.prior_estimation import estimate_prior
 
+    z, y, x = readSpacing(volumes[0])
     labels, tissues = readTruth(labelled, volumes[0])
     case = Case(
         name="The segmentation",
@@ -28,7 +29,7 @@ def estimate(
         truth=labels,
         tissues=tissues,
         roles=tuple(roles),
-        spacing=readSpacing(volumes[0]),
+        spacing=(z, y, x),
     )
     voxels = np.count_nonzero(labels[inside])
     source = f"One segmentation of {voxels} voxels, labelled in 3D Slicer."
