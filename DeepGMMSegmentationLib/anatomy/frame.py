@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SIZE = 48  # pixels along the sides of a frame
-RADIUS = 19.0  # of the disc with the region's area, in the frame's pixels
+SIZE = 64  # pixels along the sides of a frame
+RADIUS = 25.0  # of the disc with the region's area, in the frame's pixels
 
 
 @dataclass(frozen=True)

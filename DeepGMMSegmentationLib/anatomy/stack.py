@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Optional
 
@@ -18,9 +17,9 @@ from ..errors import InvalidInput
 from ..io.writing import PathLike
 from ..mixture.device import resolve_device
 from .outline import Outline, read_outline
-from .unet import DrawnUNet
+from .unet import load_network, predict
 from .view import CHANNELS, CLASSES, ROLES, SIDE, SPAN, Views, inputs
-from .weights import RESOURCES, load
+from .weights import RESOURCES
 
 SHIPPED = RESOURCES / "region.safetensors"
 SURE = 0.66  # least worth of an outline that is a ventricle's
@@ -62,7 +61,8 @@ class Stack:
         self.images = torch.nan_to_num(self.images, nan=0.0, posinf=0.0, neginf=0.0)
         numbers = [ROLES.index(role) if role in ROLES else len(ROLES) for role in roles]
         self.roles = torch.tensor(numbers, device=self.device)
-        self.members = _members(Path(SHIPPED if network is None else network), self.device)
+        path = SHIPPED if network is None else Path(network)
+        self.network = load_network(path, CHANNELS, CLASSES)[0].to(self.device)
 
     def checked_point(self, point: Sequence[float]) -> tuple[int, float, float]:
         """Return (z, y, x) of a point, or refuse one outside the images."""
@@ -146,7 +146,7 @@ class Stack:
         if not places:
             return []
         batches = [self.seen(z, *place) for place in places]
-        probabilities = self.predict(torch.cat(batches), turned)
+        probabilities = predict(self.network, torch.cat(batches), turned)
         answers = probabilities.reshape(len(places), len(self.roles), *probabilities.shape[1:])
         joint = answers.clamp_min(1e-6).log().mean(dim=1).softmax(dim=1).cpu().numpy()
         return [read_outline(answer, *place) for answer, place in zip(joint, places)]
@@ -168,32 +168,7 @@ class Stack:
         radii = torch.full((count,), float(radius), device=self.device)
         return inputs(slices, self.roles, Views.upright(centres, radii, pixel))
 
-    @torch.inference_mode()
-    def predict(self, seen: Tensor, turned: int) -> Tensor:
-        """Return the probabilities of the classes, averaged over turned and mirrored views."""
-        total = torch.zeros((), device=seen.device)
-        for k in range(turned):
-            view = torch.rot90(seen, k, (2, 3))
-            view = view.flip(3) if k % 2 else view
-            for network in self.members:
-                answer = network(view).softmax(dim=1)
-                answer = answer.flip(3) if k % 2 else answer
-                total = total + torch.rot90(answer, -k, (2, 3))
-        return total / (turned * len(self.members))
-
 
 def worth(outline: Outline) -> float:
     """Return how sure it is that an outline is a ventricle's: round, and as the network says."""
     return outline.confidence * min(1.0, outline.roundness + 0.1)
-
-
-@lru_cache(maxsize=4)
-def _members(path: Path, device: torch.device) -> tuple[DrawnUNet, ...]:
-    """Return the networks of a file, ready to be asked."""
-    weights, record = load(path)
-    members = []
-    for member in weights:
-        network = DrawnUNet(CHANNELS, CLASSES, record["filters"], record["depth"])
-        network.load_state_dict(member)
-        members.append(network.to(device).eval())
-    return tuple(members)

@@ -8,20 +8,18 @@ mixture, or a segmentation by themselves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from scipy import ndimage
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import InvalidInput
 from ..mixture.device import resolve_device
 from .frame import Frames
-from .unet import DrawnUNet
-from .weights import RESOURCES, load
+from .unet import load_network, predict
+from .weights import RESOURCES
 
 ROLES = ("LGE", "T2", "bSSFP")
 TISSUES = ("blood pool", "healthy myocardium", "edema", "scar", "no-reflow")
@@ -29,8 +27,7 @@ CHANNELS = 2 * len(ROLES) + 2
 SHIPPED = RESOURCES / "tissues.safetensors"
 OUTLIERS = 0.01  # left out at either end before normalising
 SOFT = 4.0  # deviations at which intensities are cut
-VIEWS = ((0, False), (1, True), (2, False), (3, True))  # quarter turns, and whether mirrored
-TOGETHER = 96  # frames that pass the network at once
+LEAST = 1e-6  # of a probability, before its logarithm
 
 
 def tissue_probabilities(
@@ -78,7 +75,7 @@ def tissue_probabilities(
         )
     if not roi.any():
         raise InvalidInput("The region is empty; draw it, or choose another one.")
-    members, record = shipped()
+    network, record = shipped()
     probabilities = np.zeros((len(TISSUES), *roi.shape), np.float32)
     slices, rows, columns = (
         np.flatnonzero(roi.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)
@@ -102,7 +99,7 @@ def tissue_probabilities(
     with torch.inference_mode():
         frames = Frames.around(regions, (float(spacing[1]), float(spacing[2])))
         seen = inputs(frames, torch.from_numpy(grid).to(where), there, regions)
-        softened = predict([member.to(where) for member in members], seen, record["temperature"])
+        softened = soften(predict(network.to(where), seen), record["temperature"])
         back = frames.leave(softened, *mask.shape[1:]).cpu().numpy()
     back[~present.any(axis=1)] = 1 / len(TISSUES)
     back = np.moveaxis(back, 1, 0) * mask
@@ -112,16 +109,9 @@ def tissue_probabilities(
     return probabilities
 
 
-@lru_cache(maxsize=4)
-def shipped(path: Path = SHIPPED) -> tuple[tuple[DrawnUNet, ...], dict[str, Any]]:
-    """Return the members of the ensemble in a file, and its record."""
-    weights, record = load(path)
-    members = []
-    for member in weights:
-        network = DrawnUNet(CHANNELS, len(TISSUES), record["filters"], record["depth"])
-        network.load_state_dict(member)
-        members.append(network.eval().requires_grad_(False))
-    return tuple(members), record
+def shipped() -> tuple[nn.Module, dict[str, Any]]:
+    """Return the tissue network that comes with the library, and its record."""
+    return load_network(SHIPPED, CHANNELS, len(TISSUES))
 
 
 def inputs(frames: Frames, images: Tensor, present: Tensor, regions: Tensor) -> Tensor:
@@ -164,30 +154,6 @@ def _depth(masks: np.ndarray) -> np.ndarray:
     return distance / np.maximum(distance.max(axis=(1, 2), keepdims=True), 1)
 
 
-def predict(
-    members: Sequence[torch.nn.Module],
-    seen: Tensor,
-    temperature: float = 1.0,
-    views: Sequence[tuple[int, bool]] = VIEWS,
-) -> Tensor:
-    """Return probabilities ``(B, K, SIZE, SIZE)``, averaged over members and views.
-
-    Their logarithms are divided by the temperature, and they are brought to a sum of 1 again.
-    """
-    total = torch.zeros((), device=seen.device)
-    for turns, mirrored in views:
-        shown = _view(seen, turns, mirrored).contiguous(memory_format=torch.channels_last)
-        for member in members:
-            answer = torch.cat([member(part).softmax(1) for part in shown.split(TOGETHER)])
-            total = total + _back(answer, turns, mirrored)
-    mean = total / (len(views) * len(members))
-    return (mean.clamp_min(1e-6).log() / temperature).softmax(1)
-
-
-def _view(grid: Tensor, turns: int, mirrored: bool) -> Tensor:
-    turned = torch.rot90(grid, turns, (2, 3))
-    return turned.flip(3) if mirrored else turned
-
-
-def _back(grid: Tensor, turns: int, mirrored: bool) -> Tensor:
-    return torch.rot90(grid.flip(3) if mirrored else grid, -turns, (2, 3))
+def soften(probabilities: Tensor, temperature: float) -> Tensor:
+    """Divide the logarithms of probabilities ``(B, K, H, W)`` by a temperature; renormalise."""
+    return (probabilities.clamp_min(LEAST).log() / temperature).softmax(1)

@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from ..mixture.unet import UNet
+from .weights import load
 
 GROUP = 4  # channels that are normalised together
+TOGETHER = 96  # images that pass a network at once
 
 
-class DrawnUNet(nn.Module):
-    """U-Net with two convolutions a level, each with a group norm.
+def drawn_unet(channels: int, classes: int, filters: int, depth: int) -> UNet:
+    """Return a U-Net with two convolutions a level, each with a group norm.
 
     Unlike the network that fits one image, it answers for a batch of images whose statistics have
-    nothing to do with each other, and for one image alone: hence groups, not batches.
-
-    Parameters
-    ----------
-    channels, classes : int
-        Input channels; logits.
-    filters : int
-        Filters of the first level, a multiple of 4; they double at each level down.
-    depth : int
-        How often the image is halved.
+    nothing to do with each other, and for one image alone: hence groups, not batches. Filters are
+    a multiple of 4; height and width of images are multiples of ``2 ** depth``.
     """
+    return UNet(channels, classes, filters, depth, _block)
 
-    def __init__(self, channels: int, classes: int, filters: int = 12, depth: int = 3) -> None:
-        super().__init__()
-        widths = [filters * 2**level for level in range(depth + 1)]
-        self.down = nn.ModuleList(
-            _block(before, after) for before, after in zip([channels, *widths], widths)
-        )
-        upwards = list(reversed(widths[:-1]))
-        self.reduce = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for width in upwards)
-        self.up = nn.ModuleList(_block(2 * width, width) for width in upwards)
-        self.head = nn.Conv2d(filters, classes, 1)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits ``(B, K, H, W)``; height and width are multiples of ``2 ** depth``."""
-        x = images
-        skipped: list[Tensor] = []
-        for block in self.down[:-1]:
-            x = block(x)
-            skipped.append(x)
-            x = functional.max_pool2d(x, 2)
-        x = self.down[-1](x)
-        for reduce, block in zip(self.reduce, self.up):
-            upper = functional.interpolate(reduce(x), scale_factor=2.0, mode="nearest")
-            x = block(torch.cat([upper, skipped.pop()], dim=1))
-        return self.head(x)
+@lru_cache(maxsize=4)
+def load_network(path: Path, channels: int, classes: int) -> tuple[UNet, dict[str, Any]]:
+    """Return the network in a file, and its record.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read or is damaged.
+    """
+    weights, record = load(path)
+    network = drawn_unet(channels, classes, record["filters"], record["depth"])
+    network.load_state_dict(weights)
+    return network.eval().requires_grad_(False), record
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, seen: Tensor, views: int = 4) -> Tensor:
+    """Return probabilities ``(B, K, H, W)``, averaged over so many turned and mirrored views."""
+    total = torch.zeros((), device=seen.device)
+    for turns in range(views):
+        view = torch.rot90(seen, turns, (2, 3))
+        view = view.flip(3) if turns % 2 else view
+        parts = view.contiguous(memory_format=torch.channels_last).split(TOGETHER)
+        answer = torch.cat([network(part).softmax(dim=1) for part in parts])
+        answer = answer.flip(3) if turns % 2 else answer
+        total = total + torch.rot90(answer, -turns, (2, 3))
+    return total / views
 
 
 def _block(before: int, after: int) -> nn.Sequential:

@@ -1,10 +1,10 @@
-"""The files of networks that drawings have taught: their members' weights, and a record."""
+"""The files of networks that drawings have taught: their weights, and a record."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,18 @@ RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 KEY = "drawn"
 
 
-def save(path: Path, members: Sequence[Mapping[str, Tensor]], record: Mapping[str, Any]) -> None:
-    """Write the members of an ensemble in half precision, and the record in the metadata."""
+def save(path: Path, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    """Write weights in half precision, and the record in the metadata."""
     from safetensors.torch import save as packed
 
-    weights = {
-        f"{i}.{name}": value.half().contiguous()
-        for i, member in enumerate(members)
-        for name, value in member.items()
-    }
+    weights = {name: value.half().contiguous() for name, value in weights.items()}
     text = json.dumps(record)
     # One entry: several would be written in an order of chance, and files are to be equal.
     signed = json.dumps({"sha256": _digest(text, weights), "record": text})
     write_bytes(Path(path), packed(weights, {KEY: signed}))
 
 
-def load(path: Path) -> tuple[list[dict[str, Tensor]], dict[str, Any]]:
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save` wrote, in single precision; nothing in it is executed.
 
     Raises
@@ -56,12 +52,8 @@ def load(path: Path) -> tuple[list[dict[str, Tensor]], dict[str, Any]]:
         ) from error
     if not whole:
         raise InvalidInput(f"{path} is damaged (its checksum is wrong); copy it again.")
-    count = 1 + max(int(name.split(".")[0]) for name in weights)
-    members: list[dict[str, Tensor]] = [{} for _ in range(count)]
-    for name, value in weights.items():
-        i, _, own = name.partition(".")
-        members[int(i)][own] = value.to(torch.float32)
-    return members, json.loads(signed["record"])
+    single = {name: value.to(torch.float32) for name, value in weights.items()}
+    return single, json.loads(signed["record"])
 
 
 def _digest(text: str, weights: Mapping[str, Tensor]) -> str:

@@ -27,7 +27,7 @@ def add_drawn(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=int,
         metavar="N",
-        help="gradient steps, of each stage (default: as for the shipped networks)",
+        help="gradient steps (default: as for the shipped networks)",
     )
 
 
@@ -37,50 +37,38 @@ def train_on_drawings(args: argparse.Namespace) -> None:
     Raises
     ------
     Cancelled
-        If the user stopped it; the same command goes on from its checkpoints.
+        If the user stopped it; the same command goes on from its checkpoint.
     InvalidInput
         If an option or the file of ranges cannot be used.
     """
     from ..hearts.ranges import Ranges
     from ..result import Progress
     from ..training import distributed
-    from ..training.drawn import DrawnTraining
-    from ..training.drawn_files import STAGES, train_tissues
-    from ..training.drawn_region import train_region
+    from ..training.drawn import DrawnTask, DrawnTraining
+    from ..training.drawn_files import train_to_file
+    from ..training.drawn_region import RegionTask
+    from ..training.drawn_tissues import TissueTask
 
     if args.cases:
         raise InvalidInput("--drawn needs no table of cases; remove one of the two.")
     out = resolve_output(args)
     ranges = Ranges.load(args.drawing)
+    task: DrawnTask = TissueTask(ranges) if args.drawn == "tissues" else RegionTask(ranges)
+    training = DrawnTraining(seed=getattr(args, "seed", 0))
+    if args.steps is not None:
+        training = dataclasses.replace(training, steps=args.steps)
     device = distributed.own_device(getattr(args, "device", "auto"))
-    usual = STAGES if args.drawn == "tissues" else (DrawnTraining(),)
-    seed = getattr(args, "seed", 0)
-    stages = tuple(
-        dataclasses.replace(stage, steps=args.steps or stage.steps, seed=stage.seed + seed)
-        for stage in usual
-    )
     with distributed.joined(device) as first, show_progress() as show:
 
-        def report(number: int, done: int, loss: float) -> None:
-            if not first:
-                return
-            steps = stages[number].steps
-            event = Progress("Training", done, steps, loss, done / steps, device)
-            show(event.within(number, len(stages), stage=f"Stage {number + 1}"))
+        def report(done: int, loss: float) -> None:
+            part = done / training.steps
+            if first:
+                show(Progress("Training", done, training.steps, loss, part, device))
 
         try:
-            if args.drawn == "tissues":
-                train_tissues(out, stages, ranges=ranges, device=device, progress=report)
-            else:
-                train_region(
-                    out,
-                    stages[0],
-                    ranges=ranges,
-                    device=device,
-                    progress=lambda done, loss: report(0, done, loss),
-                )
+            train_to_file(task, out, training, device=device, progress=report)
         except (Cancelled, KeyboardInterrupt) as error:
-            kept = f"the same command goes on from the checkpoints beside {out}."
+            kept = f"the same command goes on from the checkpoint beside {out}."
             raise Cancelled(kept) from error
         if first:
             say(f"Written to {out}.")

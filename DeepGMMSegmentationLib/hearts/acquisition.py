@@ -105,9 +105,10 @@ def _sequence(rng: np.random.Generator, ranges: Ranges, role: str) -> dict[str, 
     signal += draw(f"{role}_zero")
     signal[RV_BLOOD] = signal[BLOOD] * draw("rv_blood_ratio")
     signal[7:] = np.maximum(signal[7:], 0)
+    unrest = draw("T2_unrest") if role == "T2" else 1.0
     texture = np.full(CODES, draw("texture_other"))
     for name, codes in TEXTURED.items():
-        texture[list(codes)] = draw(f"texture_{name}")
+        texture[list(codes)] = unrest * draw(f"texture_{name}")
     uneven = role == "LGE" and ranges.chance(rng, "uneven_null")
     return {
         "signal": signal,
@@ -116,7 +117,7 @@ def _sequence(rng: np.random.Generator, ranges: Ranges, role: str) -> dict[str, 
         "uneven_null": draw("uneven_null_size") if uneven else 0.0,
         "slow_flow": draw("slow_flow") * (3 if role == "T2" else 1),
         "shading": draw("shading"),
-        "noise": draw("noise"),
+        "noise": unrest * draw("noise"),
         "native_mm": draw("native_mm"),
         "window": draw("window"),
         "blur": draw("blur_pixels"),

@@ -21,9 +21,9 @@ from .sealed import digest
 from .sequences import stem
 from .writing import PathLike
 
+LONGEST = 1000  # characters of a cell
 # Columns that are no sequence; every other column is one and its header is its role.
 COLUMNS = ("case", "roi", "truth", "segment")
-
 
 # What Windows has no folders of the name of, and other systems none with.
 FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)'
@@ -88,6 +88,12 @@ def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
         rows = list(csv.reader(lines, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path} cannot be read ({error}); give a CSV table.") from error
+    for number, row in enumerate(rows, 1):
+        if any(len(cell) > LONGEST for cell in row):
+            raise InvalidInput(
+                f"{path}, row {number} has a cell of more than {LONGEST} characters, which is no "
+                "name or path; mend its quotes or separators."
+            )
     columns = _columns(rows[0] if rows else [], path)
     cases = []
     for number, row in enumerate(rows[1:], 2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Callable
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,19 @@ from ..settings import Settings
 SAME_PIXEL = 0.1
 
 
+def paper_block(before: int, after: int) -> nn.Sequential:
+    """Return two convolutions with LeakyReLU and one instance norm, as in the authors' code."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1),
+        nn.LeakyReLU(),
+        nn.Conv2d(after, after, 3, padding=1, bias=False),
+        nn.InstanceNorm2d(after, affine=True),
+        nn.LeakyReLU(),
+    )
+
+
 class UNet(nn.Module):
-    """U-Net of the paper's kind: two convolutions a level, LeakyReLU, one instance norm a level.
+    """U-Net with a block of convolutions a level, by default that of the paper.
 
     Parameters
     ----------
@@ -28,18 +40,27 @@ class UNet(nn.Module):
         Filters of the first level; they double at each level down.
     depth : int
         How often the image is halved.
+    block : callable
+        Makes the convolutions of a level from the number of channels before and after.
     """
 
-    def __init__(self, channels: int, classes: int, filters: int, depth: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        filters: int,
+        depth: int,
+        block: Callable[[int, int], nn.Module] = paper_block,
+    ) -> None:
         super().__init__()
         widths = [filters * 2**level for level in range(depth + 1)]
         self.down = nn.ModuleList(
-            _block(before, after) for before, after in zip([channels, *widths], widths)
+            block(before, after) for before, after in zip([channels, *widths], widths)
         )
         self.reduce = nn.ModuleList(
             nn.Conv2d(2 * width, width, 1) for width in reversed(widths[:-1])
         )
-        self.up = nn.ModuleList(_block(2 * width, width) for width in reversed(widths[:-1]))
+        self.up = nn.ModuleList(block(2 * width, width) for width in reversed(widths[:-1]))
         self.head = nn.Conv2d(filters, classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -57,7 +78,7 @@ class UNet(nn.Module):
             x = functional.max_pool2d(x, 2)
         x = self.down[-1](x)
         for reduce, block in zip(self.reduce, self.up):
-            upper = reduce(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+            upper = functional.interpolate(reduce(x), scale_factor=2.0, mode="nearest")
             x = block(torch.cat([upper, skipped.pop()], dim=1))
         return self.head(x)[..., :height, :width]
 
@@ -97,13 +118,3 @@ def unet_for(settings: Settings, sequences: int) -> UNet:
     """
     channels = sequences + (settings.anatomy > 0)
     return UNet(channels, settings.classes, settings.filters, settings.depth)
-
-
-def _block(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, padding=1),
-        nn.LeakyReLU(),
-        nn.Conv2d(after, after, 3, padding=1, bias=False),
-        nn.InstanceNorm2d(after, affine=True),
-        nn.LeakyReLU(),
-    )

@@ -1,8 +1,8 @@
 """Training of a network on drawings, whatever it is to learn from them.
 
-What differs between networks is a `Task`: which batch of drawings it sees, what the loss is, and
-which network learns it. The rest is here: steps, step size, the running mean of the weights that
-is kept, processes that share a batch, and going on after an interruption.
+What differs between networks is a `DrawnTask`: which batch of drawings it sees, what the loss is,
+and which network learns it. The rest is here: steps, step size, the running mean of the weights
+that is kept, processes that share a batch, and going on after an interruption.
 """
 
 from __future__ import annotations
@@ -25,18 +25,22 @@ from ..version import __version__
 from . import checkpoint, distributed
 
 
-class Task(Protocol):
+class DrawnTask(Protocol):
     """What is learned from drawings.
 
     Attributes
     ----------
     name : str
         For messages and the file.
+    filters, depth : int
+        Of the network.
     record : dict
         All that the drawings, the loss and the network depend on, as JSON can hold it.
     """
 
     name: str
+    filters: int
+    depth: int
     record: dict[str, Any]
 
     def network(self) -> nn.Module:
@@ -48,6 +52,9 @@ class Task(Protocol):
     def loss(self, network: nn.Module, *batch: Any) -> Tensor:
         """Return the mean loss of a batch."""
 
+    def calibrate(self, network: nn.Module) -> dict[str, Any]:
+        """Return what the file says besides of a trained network, as JSON can hold it."""
+
 
 @documented
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class DrawnTraining:
     """The choices of a training on drawings."""
 
     steps: int = number(
-        4000, 1, 10_000_000, "Gradient steps; every one sees a batch that is drawn anew."
+        7000, 1, 10_000_000, "Gradient steps; every one sees a batch that is drawn anew."
     )
     rate: float = number(
         3e-3,
@@ -80,10 +87,9 @@ class DrawnTraining:
 
 
 def train_drawn(
-    task: Task,
+    task: DrawnTask,
     training: DrawnTraining,
     *,
-    start: Optional[dict[str, Tensor]] = None,
     device: str = "auto",
     checkpoint_file: Optional[Path] = None,
     progress: Optional[Callable[[int, float], None]] = None,
@@ -94,10 +100,8 @@ def train_drawn(
 
     Parameters
     ----------
-    task : Task
+    task : DrawnTask
     training : DrawnTraining
-    start : dict of str to Tensor, optional
-        The first weights; random ones when left out.
     device : str
         "auto" is CUDA where there is one.
     checkpoint_file : Path, optional
@@ -120,14 +124,12 @@ def train_drawn(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         network = task.network().to(where)
-    if start is not None:
-        network.load_state_dict(start)
     mean = {name: value.detach().clone() for name, value in network.state_dict().items()}
     shared = distributed.average_gradients(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), training.rate, weight_decay=training.weight_decay
     )
-    identity = _identity(task, training, start)
+    identity = _identity(task, training)
     done = 0
     state = None
     if checkpoint_file is not None and distributed.rank() == 0 and checkpoint_file.exists():
@@ -180,11 +182,8 @@ def _follow(mean: dict[str, Tensor], network: nn.Module, kept: float) -> None:
         mean[name].lerp_(value, 1 - kept)
 
 
-def _identity(task: Task, training: DrawnTraining, start: Optional[dict[str, Tensor]]) -> str:
+def _identity(task: DrawnTask, training: DrawnTraining) -> str:
     """Return a text that is the same for a training of the same task with the same choices."""
     record = [task.name, task.record, asdict(training), distributed.count()]
     text = json.dumps([*record, __version__, torch.__version__])
-    digest = hashlib.sha256(text.encode())
-    for _, value in sorted((start or {}).items()):
-        digest.update(value.cpu().numpy().tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -16,10 +16,11 @@ from torch import nn
 
 from ..anatomy.evidence import QUESTIONS, features, shifted, volume_tissues
 from ..anatomy.frame import Frames
-from ..anatomy.tissues import inputs, predict
+from ..anatomy.tissues import inputs
+from ..anatomy.unet import predict
 from ..hearts.drawing import draw
 from ..hearts.ranges import Ranges
-from .drawn_tissues import tissue_parts
+from .drawn_truth import tissue_parts
 
 SEED = 2_000_000_011  # of a stream that no training draws
 TEMPERATURES = np.geomspace(0.5, 2.5, 25)
@@ -44,9 +45,7 @@ class Answer:
     has_t2: bool
 
 
-def answers(
-    members: Sequence[nn.Module], ranges: Ranges, hearts: int, first: int = 0
-) -> Iterator[Answer]:
+def answers(network: nn.Module, ranges: Ranges, hearts: int, first: int = 0) -> Iterator[Answer]:
     """Draw hearts one by one and let the network answer; some of them are short stacks."""
     for i in range(first, first + hearts):
         slices = None if i % 4 else 1 + i // 4 % 3
@@ -55,7 +54,7 @@ def answers(
         with torch.inference_mode():
             frames = Frames.around(regions, (1.0, 1.0))
             seen = inputs(frames, drawn.images, drawn.present, regions)
-            probabilities = frames.leave(predict(members, seen), *regions.shape[1:])
+            probabilities = frames.leave(predict(network, seen), *regions.shape[1:])
             truth, _ = tissue_parts(drawn.codes)
         answer, right = (
             (p * regions[:, None]).movedim(0, 1).numpy() for p in (probabilities, truth)
@@ -63,7 +62,7 @@ def answers(
         yield Answer(answer, right, bool(drawn.present[0, 1]))
 
 
-def calibrate(members: Sequence[nn.Module], ranges: Ranges, hearts: int = 400) -> dict[str, Any]:
+def calibrate(network: nn.Module, ranges: Ranges, hearts: int) -> dict[str, Any]:
     """Return the part of a network's record that drawn hearts give.
 
     Returns
@@ -72,7 +71,7 @@ def calibrate(members: Sequence[nn.Module], ranges: Ranges, hearts: int = 400) -
         ``temperature``; ``evidence``, intercept and weights of `evidence.features` by question;
         ``shifts`` of the logits by volume, down and up.
     """
-    drawn = list(answers(members, ranges, hearts))
+    drawn = list(answers(network, ranges, hearts))
     temperature = _temperature(drawn)
     cooled = [Answer(cool(one.probabilities, temperature), one.truth, one.has_t2) for one in drawn]
     return {

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..anatomy.unet import DrawnUNet
+from ..anatomy.unet import drawn_unet
 from ..anatomy.view import BLOOD, CHANNELS, CLASSES, RV, SIDE, SPAN, WALL
-from ..anatomy.weights import load, save
 from ..hearts.clicks import LEVELS, SIZE, draw_lesson
 from ..hearts.ranges import Ranges
-from ..version import __version__
-from . import distributed
-from .drawn import DrawnTraining, train_drawn
 
 PARTS = (BLOOD, WALL), (BLOOD,), (RV,)  # whose overlap counts: the ventricle first
 SMOOTH = 20.0  # pixels added to overlaps, so that an empty part costs little
@@ -65,7 +59,7 @@ class RegionTask:
 
     def network(self) -> nn.Module:
         """Return a network with random weights."""
-        return DrawnUNet(CHANNELS, CLASSES, self.filters, self.depth)
+        return drawn_unet(CHANNELS, CLASSES, self.filters, self.depth)
 
     def batch(self, seed: int, index: int, device: str) -> tuple[Tensor, ...]:
         """Return what the network sees, and the truth."""
@@ -79,55 +73,13 @@ class RegionTask:
         missed = [1 - self.dice(logs.exp(), truth, part).mean() for part in PARTS]
         return entropy + self.overlap * torch.stack(missed).mean() * 2
 
+    def calibrate(self, network: nn.Module) -> dict[str, Any]:
+        """Return nothing: its probabilities are taken as they are."""
+        return {}
+
     @staticmethod
     def dice(probable: Tensor, truth: Tensor, part: tuple[int, ...]) -> Tensor:
         """Return the soft Dice of some classes taken together, for every image of a batch."""
         a, b = (p[:, list(part)].sum(dim=1).flatten(1) for p in (probable, truth))
         sizes = a.square().sum(dim=1) + b.square().sum(dim=1)
         return (2 * (a * b).sum(dim=1) + SMOOTH) / (sizes + SMOOTH)
-
-
-def train_region(
-    path: Path,
-    training: Optional[DrawnTraining] = None,
-    *,
-    start: Optional[Path] = None,
-    ranges: Optional[Ranges] = None,
-    device: str = "auto",
-    progress: Optional[Callable[[int, float], None]] = None,
-) -> None:
-    """Train a region network and write its file.
-
-    Parameters
-    ----------
-    path : Path
-        Of the file. Beside it a checkpoint is kept until all is done: the same call goes on from
-        there.
-    training : DrawnTraining, optional
-    start : path, optional
-        A file of a region network to begin with; random weights when left out.
-    ranges : Ranges, optional
-        The shipped ones when left out.
-    device : str
-        "auto" is CUDA where there is one.
-    progress : callable, optional
-        Called after every step with the steps done and the loss.
-    """
-    training = DrawnTraining() if training is None else training
-    task = RegionTask(Ranges.load() if ranges is None else ranges)
-    checkpoint = path.with_name(f"{path.name}.checkpoint")
-    first = None if start is None else load(start)[0][0]
-    weights = train_drawn(
-        task, training, start=first, device=device, checkpoint_file=checkpoint, progress=progress
-    )
-    if distributed.rank() > 0:
-        return
-    record = {
-        "filters": task.filters,
-        "depth": task.depth,
-        "training": dataclasses.asdict(training),
-        "task": task.record,
-        "versions": {"DeepGMMSegmentation": __version__, "torch": torch.__version__},
-    }
-    save(path, [weights], record)
-    checkpoint.unlink(missing_ok=True)

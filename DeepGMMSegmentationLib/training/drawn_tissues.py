@@ -10,17 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..anatomy.frame import RADIUS, SIZE, Frames
 from ..anatomy.tissues import CHANNELS, TISSUES, inputs
-from ..anatomy.unet import DrawnUNet
+from ..anatomy.unet import drawn_unet
 from ..hearts.drawing import Drawings, draw
 from ..hearts.ranges import Ranges
-
-BLOOD, HEALTHY = 0, 1
-# From a drawing's codes to tissues; papillary muscles count as blood.
-OF_CODE = (HEALTHY, BLOOD, HEALTHY, 2, 3, 4, BLOOD)
+from .drawn_calibration import calibrate
+from .drawn_truth import tissue_parts
 
 
 class TissueTask:
@@ -37,6 +34,8 @@ class TissueTask:
         Weight of what lies in the region but not in the ventricle.
     overlap : float
         Weight of the soft Dice loss beside the cross-entropy.
+    calibration : int
+        Hearts that the trained network is calibrated on.
     """
 
     name = "tissues"
@@ -51,11 +50,13 @@ class TissueTask:
         slices: int = 2,
         outside: float = 0.3,
         overlap: float = 0.6,
+        calibration: int = 300,
     ) -> None:
         self.ranges = ranges
         self.filters, self.depth = filters, depth
         self.hearts, self.slices = hearts, slices
         self.outside, self.overlap = outside, overlap
+        self.calibration = calibration
         self.record: dict[str, Any] = {
             "filters": filters,
             "depth": depth,
@@ -70,7 +71,7 @@ class TissueTask:
 
     def network(self) -> nn.Module:
         """Return a network with random weights."""
-        network = DrawnUNet(CHANNELS, len(TISSUES), self.filters, self.depth)
+        network = drawn_unet(CHANNELS, len(TISSUES), self.filters, self.depth)
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def batch(self, seed: int, index: int, device: str) -> tuple[Tensor, ...]:
@@ -90,6 +91,10 @@ class TissueTask:
         sizes = (probable + truth * weights).sum(dim=(0, 2, 3))
         return entropy + self.overlap * (1 - (2 * common + 1) / (sizes + 1)).mean()
 
+    def calibrate(self, network: nn.Module) -> dict[str, Any]:
+        """Return temperature, evidence and shifts; see `drawn_calibration.calibrate`."""
+        return calibrate(network, self.ranges, self.calibration)
+
 
 def framed(drawn: Drawings, outside: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return what the network sees of drawings, the truth and its weights, in their frames.
@@ -107,22 +112,3 @@ def framed(drawn: Drawings, outside: float) -> tuple[Tensor, Tensor, Tensor]:
     entered = frames.enter(torch.cat(tissue_parts(drawn.codes), dim=1))
     weights = outside + (1 - outside) * entered[:, -1:]
     return seen, entered[:, :-1], weights * seen[:, -2:-1]
-
-
-def tissue_parts(codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what part of each voxel every tissue takes, and what part the ventricle.
-
-    Parameters
-    ----------
-    codes : Tensor of uint8, shape ``(B, LEVELS, S, S)``
-
-    Returns
-    -------
-    parts : Tensor, shape ``(B, 5, S, S)``
-        Summing to 1; what is outside the ventricle counts as healthy myocardium.
-    ventricle : Tensor, shape ``(B, 1, S, S)``
-    """
-    known = codes < len(OF_CODE)
-    tissue = torch.tensor(OF_CODE, device=codes.device)[(codes * known).long()]
-    parts = functional.one_hot(tissue, len(TISSUES)).float().mean(1).movedim(-1, 1)
-    return parts, (known & (codes > 0)).float().mean(1, keepdim=True)

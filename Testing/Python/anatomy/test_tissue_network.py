@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from DeepGMMSegmentationLib.anatomy import tissues
-from DeepGMMSegmentationLib.anatomy.tissues import ROLES, TISSUES, predict, tissue_probabilities
+from DeepGMMSegmentationLib.anatomy.tissues import ROLES, TISSUES, tissue_probabilities
+from DeepGMMSegmentationLib.anatomy.unet import predict
 from DeepGMMSegmentationLib.anatomy.weights import load, save
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.hearts.sample import heart
@@ -104,17 +105,17 @@ def test_refuses_what_it_cannot_know(drawn):
 
 def test_the_shipped_file_is_small_and_whole():
     assert tissues.SHIPPED.stat().st_size < 4e6
-    members, record = tissues.shipped()
+    network, record = tissues.shipped()
     assert {"temperature", "evidence", "shifts"} <= set(record)
-    assert sum(p.numel() for p in members[0].parameters()) < 3e5
+    assert sum(p.numel() for p in network.parameters()) < 3e5
 
 
 def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "network.safetensors"
-    save(path, [{"a": torch.ones(3)}], {"filters": 1})
+    save(path, {"a": torch.ones(3)}, {"filters": 1})
     weights, record = load(path)
     assert record == {"filters": 1}
-    assert torch.equal(weights[0]["a"], torch.ones(3))
+    assert torch.equal(weights["a"], torch.ones(3))
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))
@@ -124,7 +125,7 @@ def test_a_damaged_file_is_refused(tmp_path):
         load(tmp_path / "none.safetensors")
 
 
-def test_views_and_members_are_averaged_in_their_own_orientation():
+def test_views_are_averaged_in_their_own_orientation():
     class Upper(torch.nn.Module):
         def forward(self, seen):
             bright = 20 * seen[:, :1]
@@ -133,7 +134,6 @@ def test_views_and_members_are_averaged_in_their_own_orientation():
     seen = torch.zeros(1, 1, 8, 8)
     seen[0, 0, :2, :3] = 1
     seen[0, 0, 4:] = -1
-    single = predict([Upper()], seen, views=((0, False),))
-    several = predict([Upper(), Upper()], seen)
+    single, several = (predict(Upper(), seen, views) for views in (1, 4))
     torch.testing.assert_close(single, several)
     assert len(ROLES) == 3

@@ -124,6 +124,8 @@ def test_takes_semicolons_a_byte_order_mark_and_any_case_of_its_own_columns(tmp_
         (["LGE,roi", "a/LGE.nii.gz,"], "row 2 has no roi"),
         (["LGE,roi", ",a/roi.nii.gz"], "row 2 has no image"),
         (["LGE,roi", "a/LGE.nii.gz,a/roi.nii.gz,x"], "more cells"),
+        (["LGE,roi", f"{'x' * 1001},a/roi.nii.gz"], "row 2 has a cell of more than 1000"),
+        (["L" * 1001 + ",roi"], "row 1 has a cell of more than 1000"),
         (["LGE,roi", "a/none.nii.gz,a/roi.nii.gz"], "none.nii.gz, of case 'none'"),
         (["LGE,roi", *2 * ["a/LGE.nii.gz,a/roi.nii.gz"]], "two cases named 'LGE'"),
         (["case,LGE,roi", "../x,a/LGE.nii.gz,a/roi.nii.gz"], "cannot be a folder's name"),

@@ -74,7 +74,7 @@ class Knowing(torch.nn.Module):
 
 
 def test_calibration_gives_what_evidence_and_intervals_need():
-    record = calibrate([Knowing()], Ranges.load(), hearts=12)
+    record = calibrate(Knowing(), Ranges.load(), hearts=12)
     assert 0.5 <= record["temperature"] <= 2.5
     assert {len(weights) for weights in record["evidence"].values()} == {4}
     for low, high in record["shifts"].values():
