@@ -1,8 +1,9 @@
-"""The tissue network alone on synthetic hearts of a style that its training never saw.
+"""What the tissue network gives, alone and in the mixture, on synthetic hearts it never saw.
 
-Every subset of the sequences, and the same hearts without an infarct (no patient's, and painted
-by `sample`, not by the drawer that taught the network). Where T2 is missing edema counts as
-healthy myocardium on both sides.
+For every subset of the sequences: the network alone, the mixture with the depth in the wall in its
+place, and both, as the infarct preset takes them. The hearts, with and without an infarct, are no
+patient's; `sample` painted them, not the drawer that taught the network. Where a preset has no
+class for a tissue, it counts as healthy myocardium in the truth too.
 
     python Testing/Benchmarks/drawn.py --out drawn.csv --hearts 40
 """
@@ -13,17 +14,27 @@ import argparse
 import dataclasses
 import time
 from itertools import combinations
+from typing import NamedTuple, Optional
 
 import numpy as np
 from shared import machine, write_csv
 
-from DeepGMMSegmentationLib.anatomy.evidence import settle, volumes, weigh
-from DeepGMMSegmentationLib.anatomy.tissues import TISSUES, tissue_probabilities
+from DeepGMMSegmentationLib import Settings, segment
+from DeepGMMSegmentationLib.anatomy.proportions import infer_proportions
 from DeepGMMSegmentationLib.hearts import sample
 from DeepGMMSegmentationLib.mixture.matching import dice
 
 FIRST_SEED = 1000  # hearts that nothing was tuned on
 SUBSETS = [chosen for n in (3, 2, 1) for chosen in combinations(sample.ROLES, n)]
+PARTS = ("network", "depth", "both")
+
+
+class Answer(NamedTuple):
+    """What a part says of a heart; where it does not weigh evidence, its scar is the evidence."""
+
+    labels: np.ndarray
+    infarct: Optional[float]
+    intervals: Optional[dict[str, tuple[float, float, float]]]
 
 
 def healthy_heart(seed: int, slices: int = 10) -> sample.Heart:
@@ -43,6 +54,58 @@ def healthy_heart(seed: int, slices: int = 10) -> sample.Heart:
     )
 
 
+def answer(part: str, heart: sample.Heart, settings: Settings, roles: tuple[str, ...]) -> Answer:
+    """Segment a heart by the network alone, or by the mixture."""
+    images = heart.images[[heart.roles.index(role) for role in roles]]
+    if part == "network":
+        drawn = infer_proportions(images, heart.roi, heart.spacing, roles, settings)
+        labels = np.where(heart.roi, drawn.probabilities.argmax(axis=0) + 1, 0)
+        intervals = drawn.intervals(drawn.probabilities, heart.spacing)
+        return Answer(labels, drawn.evidence.infarct, intervals)
+    result = segment(images, heart.roi, settings, spacing=heart.spacing, roles=roles)
+    return Answer(result.labels, (result.presence or {}).get("infarct"), result.intervals)
+
+
+def judge(
+    part: str, infarcted: list[sample.Heart], healthy: list[sample.Heart], roles: tuple[str, ...]
+) -> dict[str, float]:
+    """Return the mean Dice of every tissue, and how an infarct is told from none."""
+    settings = Settings.infarct(roles, anatomy_from="depth" if part == "depth" else "network")
+    tissues = settings.tissues
+    classes = [0, *(tissues.index(t if t in tissues else tissues[1]) + 1 for t in sample.TISSUES)]
+    scar = tissues.index("scar") + 1 if "scar" in tissues else None
+    scores, evidence, sizes, held, seconds = [], [], [], [], []
+    for heart in (*infarcted, *healthy):
+        begun = time.perf_counter()
+        given = answer(part, heart, settings, roles)
+        seconds.append(time.perf_counter() - begun)
+        truth = np.array(classes)[heart.labels]
+        sizes.append([100 * (a == scar).sum() / (a > 1).sum() for a in (given.labels, truth)])
+        evidence.append(sizes[-1][0] if given.infarct is None else given.infarct)
+        if len(scores) < len(infarcted):
+            scores.append(dice(given.labels, truth, len(tissues)))
+            ml = float(np.prod(heart.spacing)) / 1000
+            for tissue, (_, low, high) in (given.intervals or {}).items():
+                if tissue in tissues:
+                    volume = (truth == tissues.index(tissue) + 1).sum() * ml
+                    held.append(low <= volume <= high)
+    mean = dict(zip(tissues, np.nanmean(scores, axis=0)))
+    count = len(infarcted)
+    ill, well = np.array(evidence[:count]), np.array(evidence[count:])
+    above = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)
+    row = {tissue: mean.get(tissue, np.nan) for tissue in sample.TISSUES[:4]}
+    row |= {"mean": np.mean(list(mean.values())), "AUC": above.mean()}
+    sizes = np.array(sizes)
+    row |= {
+        "scar without infarct": sizes[count:, 0].mean(),
+        "size bias": np.subtract(*sizes[:count].T).mean(),
+        "size r": np.corrcoef(sizes[:count].T)[0, 1] if scar else np.nan,
+        "intervals that hold": np.mean(held) if held else np.nan,
+        "seconds": np.median(seconds),
+    }
+    return {name: round(float(value), 3) for name, value in row.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="drawn.csv", help="the CSV to write")
@@ -53,62 +116,11 @@ def main() -> None:
     infarcted, healthy = ([draw(s) for s in seeds] for draw in (sample.heart, healthy_heart))
     rows = []
     for roles in SUBSETS:
-        rows.append({"sequences": " + ".join(roles), **judge(infarcted, healthy, roles)})
-        print(rows[-1], flush=True)
+        for part in PARTS:
+            row = {"sequences": " + ".join(roles), "part": part}
+            rows.append({**row, **judge(part, infarcted, healthy, roles)})
+            print(rows[-1], flush=True)
     write_csv(arguments.out, rows)
-
-
-def judge(
-    infarcted: list[sample.Heart], healthy: list[sample.Heart], roles: tuple[str, ...]
-) -> dict[str, float]:
-    """Return the mean Dice of every tissue, and how an infarct is told from none."""
-    scores, evidence, sizes, false, seconds, held = [], [], [], [], [], []
-    for heart, ill in [*((h, True) for h in infarcted), *((h, False) for h in healthy)]:
-        use = [heart.roles.index(role) for role in roles]
-        begun = time.perf_counter()
-        raw = tissue_probabilities(heart.images[use], heart.roi, heart.spacing, roles)
-        seconds.append(time.perf_counter() - begun)
-        told = weigh(raw, heart.spacing, roles)
-        labels = settle(raw, told).argmax(axis=0) + 1
-        labels[labels == 5] = 4  # these hearts have no dark core: no-reflow is part of the scar
-        labels[~heart.roi] = 0
-        truth = heart.labels
-        if "T2" not in roles:
-            labels, truth = (np.array([0, 1, 2, 2, 4])[each] for each in (labels, truth))
-        evidence.append(told.infarct)
-        wall = (truth > 1).sum()
-        sizes.append([100 * (each == 4).sum() / wall for each in (labels, truth)])
-        if not ill:
-            false.append(sizes[-1][0])
-            continue
-        score = dice(labels, truth, 4)
-        scores.append([score[k] for k in range(4) if k != 2 or "T2" in roles])
-        spans = volumes(raw, heart.spacing, told)
-        ml = float(np.prod(heart.spacing)) / 1000
-        held.append(
-            [spans[n][1] <= (truth == k).sum() * ml <= spans[n][2] for n, k in HELD.items()]
-        )
-    mean = np.nanmean(scores, axis=0)
-    count = len(infarcted)
-    sizes = np.array(sizes[:count])
-    with_infarct, without = np.array(evidence[:count]), np.array(evidence[count:])
-    above = with_infarct[:, None] > without
-    names = [TISSUES[k] for k in range(4) if k != 2 or "T2" in roles]
-    return {
-        **{tissue: round(float(value), 3) for tissue, value in zip(names, mean)},
-        "edema": round(float(mean[2]), 3) if "T2" in roles else float("nan"),
-        "mean": round(float(mean.mean()), 3),
-        "AUC": round(float((above + 0.5 * (with_infarct[:, None] == without)).mean()), 3),
-        "accuracy": round(float(np.mean([*(with_infarct > 0.5), *(without <= 0.5)])), 3),
-        "scar without infarct": round(float(np.mean(false)), 2),
-        "size bias": round(float(np.mean(sizes[:, 0] - sizes[:, 1])), 2),
-        "size r": round(float(np.corrcoef(sizes.T)[0, 1]), 3),
-        **{f"{n} held": round(float(h), 2) for n, h in zip(HELD, np.mean(held, axis=0))},
-        "seconds": round(float(np.median(seconds)), 2),
-    }
-
-
-HELD = {"blood pool": 1, "infarct": 4}  # volumes whose intervals are to hold the truth
 
 
 if __name__ == "__main__":
