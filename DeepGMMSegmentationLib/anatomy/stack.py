@@ -17,9 +17,8 @@ from ..errors import InvalidInput
 from ..io.writing import PathLike
 from ..mixture.device import resolve_device
 from .outline import Outline, read_outline
-from .unet import load_network, predict
+from .unet import RESOURCES, load_network, predict
 from .view import CHANNELS, CLASSES, ROLES, SIDE, SPAN, Views, inputs
-from .weights import RESOURCES
 
 SHIPPED = RESOURCES / "region.safetensors"
 SURE = 0.66  # least worth of an outline that is a ventricle's

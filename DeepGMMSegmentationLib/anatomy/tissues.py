@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from ..errors import InvalidInput
 from ..mixture.device import resolve_device
 from .frame import Frames
-from .unet import load_network, predict
-from .weights import RESOURCES
+from .unet import RESOURCES, load_network, predict
 
 ROLES = ("LGE", "T2", "bSSFP")
 TISSUES = ("blood pool", "healthy myocardium", "edema", "scar", "no-reflow")

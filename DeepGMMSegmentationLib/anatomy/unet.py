@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..io.weights import load_weights
 from ..mixture.unet import UNet
-from .weights import load
 
+WRITER = "deepgmm train --drawn"
+RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 GROUP = 4  # channels that are normalised together
 TOGETHER = 96  # images that pass a network at once
 
@@ -35,9 +38,10 @@ def load_network(path: Path, channels: int, classes: int) -> tuple[UNet, dict[st
     InvalidInput
         If the file cannot be read or is damaged.
     """
-    weights, record = load(path)
+    weights, text = load_weights(path, WRITER)
+    record = json.loads(text)
     network = drawn_unet(channels, classes, record["filters"], record["depth"])
-    network.load_state_dict(weights)
+    network.load_state_dict(weights)  # from half precision
     return network.eval().requires_grad_(False), record
 
 

@@ -26,7 +26,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def show_progress() -> Iterator[ProgressCallback]:
-    """Show the part done, the remaining time and the NLL on stderr."""
+    """Show the part done, the remaining time and the NLL on stderr, where that is a terminal."""
     from tqdm import tqdm
 
     form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
@@ -34,8 +34,9 @@ def show_progress() -> Iterator[ProgressCallback]:
 
     def show(event: Progress) -> None:
         if not bars:
-            bars.append(tqdm(total=1.0, bar_format=form, file=sys.stderr))
-        bars[0].set_description_str(f"{event.stage} on {event.device}", refresh=False)
+            bars.append(tqdm(total=1.0, bar_format=form, file=sys.stderr, disable=None))
+        where = f" on {event.device}" if event.fraction < 1 else ""
+        bars[0].set_description_str(event.stage + where, refresh=False)
         bars[0].set_postfix_str(f"NLL {event.nll:.4f}", refresh=False)
         bars[0].update(event.fraction - bars[0].n)
 
@@ -49,7 +50,7 @@ def show_progress() -> Iterator[ProgressCallback]:
 
 
 def show_reading(files: Iterable[CaseFiles], shown: bool = True) -> Iterable[CaseFiles]:
-    """Show on stderr, where it is `shown`, how many of the cases are read."""
+    """Show on stderr, if `shown` and a terminal, how many of the cases are read."""
     from tqdm import tqdm
 
-    return tqdm(files, desc="Reading", unit="case", disable=not shown, leave=False)
+    return tqdm(files, desc="Reading", unit="case", disable=None if shown else True, leave=False)

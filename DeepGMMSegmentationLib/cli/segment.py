@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import InvalidInput
 from ..priors import DARK_BLOOD_LGE, LGE, Prior
+from ..result import Progress
 from ..settings import Settings
 from .console import quiet_itk, say, show_progress
 from .options import (
@@ -291,6 +292,8 @@ def segment_files(
             progress=progress,
             seeds=strokes,
         )
+        if progress:
+            progress(Progress("Writing", 1, 1, result.history[-1], 1.0))
         measures = fill_folder(
             result,
             images,

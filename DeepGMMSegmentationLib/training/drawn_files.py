@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Callable, Optional
 
 import torch
 
-from ..anatomy.weights import save
+from ..anatomy.unet import WRITER
+from ..io.weights import save_weights
 from ..version import __version__
 from . import distributed
 from .drawn import DrawnTask, DrawnTraining, train_drawn
@@ -47,9 +49,9 @@ def train_to_file(
     )
     if distributed.rank() > 0:
         return
+    halves = {name: value.half() for name, value in weights.items()}
     network = task.network()
-    # As they will be in the file.
-    network.load_state_dict({name: value.half().float() for name, value in weights.items()})
+    network.load_state_dict(halves)
     record = {
         **task.calibrate(network.eval()),
         "filters": task.filters,
@@ -58,5 +60,5 @@ def train_to_file(
         "task": task.record,
         "versions": {"DeepGMMSegmentation": __version__, "torch": torch.__version__},
     }
-    save(path, weights, record)
+    save_weights(path, halves, json.dumps(record), WRITER)
     checkpoint.unlink(missing_ok=True)

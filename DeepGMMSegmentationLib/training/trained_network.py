@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,14 +14,15 @@ from torch import Tensor
 
 from ..errors import InvalidInput
 from ..fields import parse_json
-from ..io.writing import PathLike, write_bytes
+from ..io.weights import checksum, load_weights, save_weights
+from ..io.writing import PathLike
 from ..mixture.unet import AtPixel, UNet, unet_for
 from ..settings import Settings
 from .settings import FREE
 
 FORMAT = 1
 PIXELS = (0.01, 100.0)  # mm
-KEY = "deepgmm"
+WRITER = "deepgmm train"
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class TrainedNetwork:
 
     def named(self, refine: int) -> str:
         """Return what tells a result of this network from any other: its checksum, the steps."""
-        return f"{_digest(self._record(), self.weights)[:12]}, {refine} steps"
+        return f"{checksum(self._record(), self.weights)[:12]}, {refine} steps"
 
     def network(self) -> UNet:
         """Return the network with its weights."""
@@ -96,13 +95,7 @@ class TrainedNetwork:
 
     def save(self, path: PathLike) -> None:
         """Write the file: safetensors, with the rest as JSON in its metadata."""
-        from safetensors.torch import save
-
-        weights = {name: tensor.contiguous() for name, tensor in self.weights.items()}
-        text = self._record()
-        # One entry: safetensors writes several in an order of chance, and files are to be equal.
-        signed = json.dumps({"sha256": _digest(text, weights), "record": text})
-        write_bytes(Path(path), save(weights, {KEY: signed}))
+        save_weights(path, self.weights, self._record(), WRITER)
 
     def _record(self) -> str:
         record = {
@@ -123,29 +116,9 @@ class TrainedNetwork:
         InvalidInput
             If it cannot be read, is damaged or no such file, or does not hold together.
         """
-        import safetensors  # which a run without a network's file does not need
-
-        path = Path(path)
+        weights, record = load_weights(path, WRITER)
         try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, safetensors.SafetensorError) as error:
-            raise InvalidInput(
-                f"{path} cannot be read as a trained network ({error}); give a whole file that "
-                "`deepgmm train` wrote."
-            ) from error
-        if KEY not in metadata:
-            raise InvalidInput(f"{path} is no network of `deepgmm train`; give one that is.")
-        try:
-            signed = json.loads(metadata[KEY])
-            whole = signed["sha256"] == _digest(signed["record"], weights)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            whole = False
-        if not whole:
-            raise InvalidInput(f"{path} is damaged (its checksum is wrong); copy it again.")
-        try:
-            return cls._from_record(parse_json(signed["record"], "Its record"), weights)
+            return cls._from_record(parse_json(record, "Its record"), weights)
         except InvalidInput as error:
             raise InvalidInput(f"{path} is no network that can be used: {error}") from error
 
@@ -191,11 +164,3 @@ def pixel_size(spacings: Sequence[Sequence[float]]) -> float:
     """Return the middle of the cases' in-plane pixel sizes, in mm."""
     sizes = sorted(math.sqrt(y * x) for _, y, x in spacings)
     return sizes[len(sizes) // 2]
-
-
-def _digest(text: str, weights: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(weights):
-        digest.update(name.encode())
-        digest.update(weights[name].numpy().tobytes())
-    return digest.hexdigest()

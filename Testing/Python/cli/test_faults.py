@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from terminal import Terminal
 
 from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.report.tables import csv_text
@@ -111,23 +112,15 @@ LONG = ["--method", "deepSVG", "--tolerance", "0", "--max-iterations", "100000"]
 
 @pytest.mark.parametrize("stops", [("SIGTERM",), ("SIGHUP",), ("SIGINT", "SIGTERM", "SIGINT")])
 def test_a_signal_ends_the_run_with_its_own_code_and_leaves_nothing(case, tmp_path, stops):
-    process = subprocess.Popen(
-        [*COMMAND, *arguments_of(case, *LONG, "--out", str(tmp_path / "out"))],
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-    )
-    shown = ""
-    while "NLL" not in shown:
-        shown += process.stderr.read(1)
-        assert process.poll() is None, shown
+    terminal = Terminal(arguments_of(case, *LONG, "--out", str(tmp_path / "out")))
+    terminal.wait_for("NLL")
     for stop in stops:
-        process.send_signal(getattr(signal, stop))
+        terminal.process.send_signal(getattr(signal, stop))
         time.sleep(0.05)
-    _, rest = process.communicate(timeout=120)
-    assert process.returncode == 128 + getattr(signal, stops[0])
-    assert rest.strip().splitlines()[-1] == "deepgmm: cancelled; nothing was written."
-    assert "Traceback" not in rest
+    assert terminal.finish() == 128 + getattr(signal, stops[0])
+    last = terminal.shown.strip().splitlines()[-1]
+    assert last == "deepgmm: cancelled; nothing was written."
+    assert "Traceback" not in terminal.shown
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from terminal import Terminal
 
 import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib import InvalidInput, Settings
@@ -220,10 +221,16 @@ def test_a_demo_is_replaced_on_demand_but_nothing_of_the_users(demo, tmp_path):
     assert (again.returncode, "mine.txt is in the way" in again.stderr) == (2, True), again.stderr
 
 
-def test_the_progress_bar_shows_nll_and_remaining_time(demo):
-    done, _ = demo
-    last = done.stderr.strip().splitlines()[-1].split("\r")[-1]
-    assert re.search(r"100%\|.*\| \d\d:\d\d<\d\d:\d\d, NLL -?\d+\.\d+", last), last
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal")
+def test_a_terminal_shows_nll_remaining_time_and_the_writing_and_a_file_nothing(demo, tmp_path):
+    done, folder = demo
+    assert done.stderr == ""
+    images = [folder / f"images/{name}.nii.gz" for name in heart(0).roles]
+    own = ["--roi", folder / "images/lv.nii.gz", "--method", "GMM", "--out", tmp_path / "out"]
+    terminal = Terminal(["segment", *images, *own])
+    assert terminal.finish() == 0, terminal.shown
+    last = terminal.shown.strip().split("\r")[-1]
+    assert re.match(r"Writing: 100%\|.*\| \d\d:\d\d<\d\d:\d\d, NLL -?\d+\.\d+", last), last
 
 
 def test_segment_on_the_demos_files_gives_the_same_labels(demo, tmp_path):
@@ -404,21 +411,13 @@ def test_ctrl_c_ends_the_run_and_leaves_nothing(demo, tmp_path, command):
     images = [folder / f"images/{name}.nii.gz" for name in heart(0).roles]
     own = [*images, "--roi", folder / "images/lv.nii.gz"] if command == "segment" else []
     options = ["--method", "deepSVG", "--tolerance", "0", "--max-iterations", "100000"]
-    process = subprocess.Popen(
-        [*COMMAND, command, *map(str, own), *options, "--out", str(tmp_path / "out")],
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-    )
-    shown = ""
-    while "NLL" not in shown:  # the first iteration is done
-        shown += process.stderr.read(1)
-        assert process.poll() is None, shown
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert rest.strip().splitlines()[-1] == "deepgmm: cancelled; nothing was written."
-    assert "Traceback" not in rest
+    terminal = Terminal([command, *own, *options, "--out", tmp_path / "out"])
+    terminal.wait_for("NLL")  # the first iteration is done
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.finish() == 130
+    last = terminal.shown.strip().splitlines()[-1]
+    assert last == "deepgmm: cancelled; nothing was written."
+    assert "Traceback" not in terminal.shown
     assert list(tmp_path.iterdir()) == []
 
 

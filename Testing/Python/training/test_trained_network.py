@@ -12,11 +12,13 @@ from small_cases import ROLES, TISSUES, small_case, small_cases, small_settings,
 from torch import nn
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.anatomy.unet import load_network
 from DeepGMMSegmentationLib.cli.main import main
+from DeepGMMSegmentationLib.io.weights import KEYS
 from DeepGMMSegmentationLib.mixture.matching import dice
 from DeepGMMSegmentationLib.mixture.unet import AtPixel, UNet
 from DeepGMMSegmentationLib.training.settings import Training
-from DeepGMMSegmentationLib.training.trained_network import KEY, TrainedNetwork
+from DeepGMMSegmentationLib.training.trained_network import WRITER, TrainedNetwork
 from DeepGMMSegmentationLib.training.trainer import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -91,7 +93,7 @@ def test_nothing_in_a_file_is_executed(tmp_path):
 def rewritten(file, change):
     """Change the record of a file and sign it again, as another version might write it."""
     with safetensors.safe_open(file, framework="pt") as opened:
-        record = json.loads(json.loads(opened.metadata()[KEY])["record"])
+        record = json.loads(json.loads(opened.metadata()[KEYS[WRITER]])["record"])
         weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     change(record, weights)
 
@@ -115,6 +117,8 @@ def test_a_file_of_another_version_or_network_is_refused(file):
         rewritten(file, change)
         with pytest.raises(InvalidInput, match=message):
             TrainedNetwork.load(file)
+    with pytest.raises(InvalidInput, match="is no network of `deepgmm train --drawn`"):
+        load_network(file, 3, 3)
     other = file.with_name("other.safetensors")
     safetensors.torch.save_file({"a": torch.zeros(2)}, other)
     with pytest.raises(InvalidInput, match="is no network of `deepgmm train`"):
