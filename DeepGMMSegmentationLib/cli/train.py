@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> None:
     if not args.cases:
         raise InvalidInput("CASES is missing; give a table of cases, or --drawn.")
     from ..io.cohort import load_case, read_cases
+    from ..io.writing import remove
     from ..training import distributed
     from ..training.trainer import train as train_network
 
@@ -106,7 +107,7 @@ def run(args: argparse.Namespace) -> None:
             raise Cancelled(advice) from error
         if first:
             network.save(out)
-            checkpoint.unlink(missing_ok=True)
+            remove(checkpoint)
             best = network.training
             say(
                 f"Trained on {best['cases']} cases. The best epoch was {best['epoch']}: held-out "

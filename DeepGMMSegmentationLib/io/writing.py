@@ -22,7 +22,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     try:
         target = path.resolve()  # what a link leads to, not the link
-        part = hidden(target, ".part")
+        part = _part(target)
         try:
             part.write_bytes(data)
             sync(part)
@@ -36,6 +36,16 @@ def write_bytes(path: Path, data: bytes) -> None:
             f"{path} cannot be written ({error.strerror or error}); name a file in a folder that "
             "exists, on a disk with space that you may write to."
         ) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file that `write_bytes` wrote, if it is there, and what a kill has left of it."""
+    path.unlink(missing_ok=True)
+    _part(path.resolve()).unlink(missing_ok=True)
+
+
+def _part(target: Path) -> Path:
+    return hidden(target, ".part")
 
 
 def sync(path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from ..anatomy.unet import WRITER
 from ..io.weights import save_weights
+from ..io.writing import remove
 from ..version import __version__
 from . import distributed
 from .drawn import DrawnTask, DrawnTraining, train_drawn
@@ -61,4 +62,4 @@ def train_to_file(
         "versions": {"DeepGMMSegmentation": __version__, "torch": torch.__version__},
     }
     save_weights(path, halves, json.dumps(record), WRITER)
-    checkpoint.unlink(missing_ok=True)
+    remove(checkpoint)

@@ -78,6 +78,8 @@ def train(
     state = distributed.broadcast(state)  # the others may be on machines without that file
     if state is not None:
         run.restore(state)
+        if log is not None:  # it may have been ended between its checkpoint and its log
+            log(run.history)
     while not run.finished:
         try:
             run.epoch()

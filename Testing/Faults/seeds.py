@@ -9,9 +9,16 @@ import numpy as np
 import SimpleITK as sitk
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Python"))
-from small_cases import PRIOR, small_settings
+from small_cases import PRIOR, ROLES, small_settings
 
+from DeepGMMSegmentationLib.anatomy.tissues import CHANNELS, TISSUES
+from DeepGMMSegmentationLib.anatomy.unet import WRITER, drawn_unet
+from DeepGMMSegmentationLib.io.sealed import RECORD, write_record
+from DeepGMMSegmentationLib.io.weights import save_weights
+from DeepGMMSegmentationLib.mixture.unet import unet_for
 from DeepGMMSegmentationLib.report.result_folder import segmentation
+from DeepGMMSegmentationLib.training import checkpoint
+from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
 SHAPE = (3, 10, 12)
 TABLE = """case,LGE,T2,roi,truth,segment
@@ -73,7 +80,21 @@ def write_seeds(folder: Path) -> dict[str, list[Path]]:
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+    settings = small_settings()
+    weights = unet_for(settings, len(ROLES)).state_dict()
+    TrainedNetwork(settings, ROLES, 1.5, weights, {}).save(folder / "network.safetensors")
+    drawn = drawn_unet(CHANNELS, len(TISSUES), 4, 1).state_dict()
+    save_weights(folder / "drawn.safetensors", drawn, '{"filters": 4, "depth": 1}', WRITER)
+    checkpoint.save(folder / "training.checkpoint", "seed", {"weights": weights, "done": 3})
+    result = folder / "result"
+    result.mkdir()
+    (result / "labels.nii.gz").write_bytes((folder / "a.nii.gz").read_bytes())
+    write_record(result, {"case": "a", "roles": ROLES, "seconds": 0.25})
     return {
+        "network": [folder / "network.safetensors"],
+        "drawn": [folder / "drawn.safetensors"],
+        "checkpoint": [folder / "training.checkpoint"],
+        "result": [result / RECORD],
         "image": images,
         "dicom": [series / "1.dcm"],
         "table": [folder / "cases.csv"],

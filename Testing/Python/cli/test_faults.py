@@ -14,10 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
+from small_cases import small_settings, write_cases
 from terminal import Terminal
 
 from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.report.tables import csv_text
+from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
 FAULTS = Path(__file__).parents[2] / "Faults"
 COMMAND = [sys.executable, "-m", "DeepGMMSegmentationLib"]
@@ -103,6 +106,32 @@ def test_killed_at_every_rename_a_cohort_goes_on(case, tmp_path):
         assert main([*arguments, str(out)]) == 0
         assert results(out / "a") == results(tmp_path / "undisturbed" / "a")
         assert sorted(path.name for path in out.iterdir()) == ["a", "cohort.csv"]
+        when += 1
+    assert when > 3
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_killed_at_every_rename_a_training_comes_to_the_same_network(tmp_path):
+    settings = tmp_path / "settings.json"
+    settings.write_text(small_settings().to_json())
+    choices = ["--epochs", "1", "--held-out", "0", "--device", "cpu"]
+    command = ["train", str(write_cases(tmp_path, 2)), "--settings", str(settings), *choices]
+
+    def network(folder: str) -> list[str]:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        return [*command, "--out", str(tmp_path / folder / "network.safetensors")]
+
+    def weights(folder: str) -> dict[str, torch.Tensor]:
+        return TrainedNetwork.load(tmp_path / folder / "network.safetensors").weights
+
+    assert main(network("undisturbed")) == 0
+    when = 1
+    while killed_at(when, network(str(when)), {}):
+        assert main([*network(str(when)), "--force"]) == 0
+        for name, value in weights("undisturbed").items():
+            assert torch.equal(value, weights(str(when))[name]), (when, name)
+        files = sorted(path.name for path in (tmp_path / str(when)).iterdir())
+        assert files == ["network.safetensors", "network.safetensors.csv"]
         when += 1
     assert when > 3
 
