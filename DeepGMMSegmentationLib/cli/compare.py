@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> None:
         comparison_rows,
         render_comparison,
     )
+    from .text_tables import aligned
 
     baseline, followup = (_measures(Path(folder)) for folder in (args.baseline, args.followup))
     if baseline == followup:
@@ -60,10 +61,7 @@ def run(args: argparse.Namespace) -> None:
         raise InvalidInput(
             f"A result lacks {error}, as those of other versions do; segment it again."
         ) from error
-    lines = [HEADER, *comparison_rows(comparison)]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+    say(aligned([HEADER, *comparison_rows(comparison)]))
     for text in comparison.warnings:
         say(f"Warning: {text}")
     say("\n".join(comparison.notes))
