@@ -145,7 +145,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         """
         checkInputs(volumes, region, segment, strokes, remote, output)
         images, inside = readArrays(volumes), regionArray(region, segment, volumes[0])
-        marks = readMarks(rvInsertion, remote, volumes[0])
+        marks = readMarks(rvInsertion, remote, volumes[0], volumes)
         spacing = readSpacing(volumes[0])
         checkInsertion(marks, inside, spacing)
         if self._run is not None and not self._run.done:

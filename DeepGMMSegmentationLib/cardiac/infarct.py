@@ -12,6 +12,10 @@ from .sizes import DENSITY, WALL, TissueSize, measure_sizes
 
 INFARCT = ("scar", "no-reflow")
 AREA_AT_RISK = ("edema", *INFARCT)
+SALVAGE = (
+    "The expert panel of 2019 (Ibanez et al., J Am Coll Cardiol 2019;74:238) does not recommend "
+    "salvage by edema as an endpoint; infarct size and MVO are."
+)
 
 
 @dataclass(frozen=True)

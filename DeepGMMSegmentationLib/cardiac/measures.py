@@ -184,7 +184,11 @@ def measure(
         slices=tuple(slices),
         aha=segments,
         presence=result.presence,
-        volumes=tuple(_volumes(result)),
+        volumes=tuple(
+            volume
+            for volume in _volumes(result)
+            if volume.tissue != "area at risk" or (whole and whole.area_at_risk)
+        ),
         mean_entropy=float(entropy(result.probabilities)[labels > 0].mean()),
         agreement=agreement,
         remote=_remote(result, images, remote),

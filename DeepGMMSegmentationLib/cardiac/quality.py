@@ -87,10 +87,22 @@ def _partial(result: Result, images: np.ndarray) -> list[str]:
     stacks = images.reshape(len(images), -1, *result.labels.shape[-2:])
     inside = result.labels.reshape(stacks.shape[1:]) > 0
     lacking = (inside & ~np.isfinite(stacks)).any(axis=(2, 3))
+    unsure = dict.fromkeys(result.roles, "what only it shows is not measured there.")
+    if "edema" in result.tissues:
+        unsure["T2"] = (
+            "edema and area at risk of the heart rest on slices without T2, and are mostly too "
+            "small; take them from the slices that have it."
+        )
+    if "scar" in result.tissues:
+        for role in (LGE, DARK_BLOOD_LGE):
+            unsure[role] = (
+                "the infarct size of the heart rests on slices without LGE; take it from the "
+                "slices that have it."
+            )
     return [
         f"{role} does not reach all of the region: it lacks slices "
         f"{', '.join(str(z + 1) for z in np.flatnonzero(slices))} or a part of them, which are "
-        "divided by the other sequences alone; what only it shows is not measured there."
+        f"divided by the other sequences alone; {unsure[role]}"
         for role, slices in zip(result.roles, lacking)
         if slices.any()
     ]
@@ -218,6 +230,8 @@ def _outside_edema(result: Result, images: Optional[np.ndarray]) -> list[str]:
     labels, tissues = result.labels, result.tissues
     infarct = mask(labels, tissues, INFARCT)
     edema = mask(labels, tissues, ["edema"])
+    if images is not None and "T2" in result.roles:
+        infarct &= np.isfinite(images[result.roles.index("T2")])
     if "T2" not in result.roles or not infarct.any() or not edema.any():
         return []
     square = np.ones((1, 3, 3), bool)

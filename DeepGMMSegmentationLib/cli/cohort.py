@@ -101,7 +101,7 @@ def segment_cohort(args: argparse.Namespace) -> None:
         return dataclasses.replace(settings, device=distributed.own_device(settings.device))
 
     def wanted(case: CaseFiles) -> Wanted:
-        return Wanted(args.probabilities, args.report, name=case.name)
+        return Wanted(args.probabilities, args.report, name=case.name, contours=args.contours)
 
     settings_of({role for case in cases for role in case.images})  # refuses what suits no case
     with show_progress() as show:

@@ -61,7 +61,13 @@ def run(args: argparse.Namespace) -> None:
                 case,
                 settings,
                 new / "result",
-                Wanted(args.probabilities, args.report, drawn.rv_insertion, "synthetic heart"),
+                Wanted(
+                    args.probabilities,
+                    args.report,
+                    drawn.rv_insertion,
+                    "synthetic heart",
+                    args.contours,
+                ),
                 progress=progress,
             )
     say(size_table(result, measures.warnings))

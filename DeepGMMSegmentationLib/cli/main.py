@@ -16,12 +16,12 @@ from typing import Optional
 
 from ..errors import Cancelled, DeepGMMError, InvalidInput
 from ..version import __version__
-from . import demo, evaluate, prior, region, reproduce, segment, train
+from . import compare, demo, evaluate, prior, region, reproduce, segment, train
 
 # What ends a run: each once, with the exit code that shells give it.
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Each adds its parser and has a `run`, which imports what it needs, so that --help is quick.
-COMMANDS = (segment, region, demo, evaluate, prior, train, reproduce)
+COMMANDS = (segment, region, demo, evaluate, compare, prior, train, reproduce)
 
 DESCRIPTION = """\
 Divide a region, foremost the left ventricle, in aligned multi-sequence images (LGE, T2, bSSFP)

@@ -160,6 +160,11 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", action="store_true", help="write report.html and measures.csv too"
     )
+    parser.add_argument(
+        "--contours",
+        action="store_true",
+        help="write contours.mrk.json too: endo- and epicardium as curves for 3D Slicer",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -192,7 +197,7 @@ def run(args: argparse.Namespace) -> None:
             CaseFiles("case", images, args.roi and Path(args.roi), segment=args.segment),
             settings,
             args.out,
-            Wanted(args.probabilities, args.report, args.rv_insertion, args.name),
+            Wanted(args.probabilities, args.report, args.rv_insertion, args.name, args.contours),
             network=network,
             refine=args.refine,
             resample=args.resample,

@@ -23,7 +23,7 @@ from .writing import PathLike
 
 LONGEST = 1000  # characters of a cell
 # Columns that are no sequence; every other column is one and its header is its role.
-COLUMNS = ("case", "roi", "truth", "segment")
+COLUMNS = ("case", "roi", "truth", "reader", "segment")
 
 # What Windows has no folders of the name of, and other systems none with.
 FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)'
@@ -45,6 +45,8 @@ class CaseFiles:
         The true label map.
     segment : str, optional
         The segment or label of `roi` that is the region.
+    reader : Path, optional
+        A second reader's label map.
     """
 
     name: str
@@ -52,9 +54,10 @@ class CaseFiles:
     roi: Optional[Path]
     truth: Optional[Path] = None
     segment: Optional[str] = None
+    reader: Optional[Path] = None
 
     def digests(self) -> dict[str, Optional[str]]:
-        """Return what tells the contents of the files from any others', but for the truth's."""
+        """Return what tells the contents of the files from any others', but for the readers'."""
         files: dict[str, Optional[Path]] = {**self.images, "roi": self.roi}
         sums = {name: digest(path) if path else None for name, path in files.items()}
         return {**sums, "segment": self.segment}
@@ -64,8 +67,9 @@ def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
     """Read the table of a cohort.
 
     One row per case. The column ``roi`` is needed; ``case`` (a name; by default that of the first
-    image), ``truth`` and ``segment`` may be there. Every other column is a sequence, its header the
-    role (LGE, T2, bSSFP or any name), its cell the image's path, or empty where the case lacks it.
+    image), ``truth``, ``reader`` (a second reader's label map) and ``segment`` may be there. Every
+    other column is a sequence, its header the role (LGE, T2, bSSFP or any name), its cell the
+    image's path, or empty where the case lacks it.
     Paths are relative to the table's folder. Commas or semicolons separate the columns.
 
     Parameters
@@ -114,7 +118,7 @@ def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
                 '"case".'
             )
         names.add(case.name.casefold())
-        for file in (*case.images.values(), case.roi, case.truth):
+        for file in (*case.images.values(), case.roi, case.truth, case.reader):
             if not missing_ok and file is not None and not os.path.exists(file):
                 raise InvalidInput(f"{file}, of case {case.name!r} in {path}, does not exist.")
     return cases
@@ -174,8 +178,8 @@ def _case(cells: dict[str, str], folder: Path, where: str, default: str) -> Case
             f"{where} names the case {name!r}, which cannot be a folder's name; use letters, "
             "digits, spaces, - and _."
         )
-    truth = folder / cells["truth"] if "truth" in cells else None
-    return CaseFiles(name, images, folder / cells["roi"], truth, cells.get("segment"))
+    truth, reader = (folder / cells[c] if c in cells else None for c in ("truth", "reader"))
+    return CaseFiles(name, images, folder / cells["roi"], truth, cells.get("segment"), reader)
 
 
 def read_named_labels(

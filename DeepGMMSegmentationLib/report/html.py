@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
-from pathlib import Path
-from string import Template
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 import numpy as np
 
-from ..cardiac.infarct import Infarct
+from ..cardiac.infarct import SALVAGE, Infarct
 from ..cardiac.measures import Measures, proposed_remote
 from ..cardiac.sizes import TissueSize
 from ..cardiac.uncertainty import draw_entropy
 from ..result import Result
 from ..tissues import tissue
-from ..version import __version__
 from .bullseye import draw_bullseye
 from .figures import draw_figure, draw_remote
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-TEMPLATE = Path(__file__).parents[1] / "Resources" / "report.html"
-NONE = "–"
+from .markup import NONE, amount, items, number, page, picture, table, warning_box
 
 
 def render_report(
@@ -59,34 +49,29 @@ def render_report(
     sequences = ", ".join(measures.roles)
     state = "converged" if measures.converged else "did not converge"
     notes = [*measures.notes, *(measures.aha.notes if measures.aha else ())]
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+    return page(
+        "report.html",
         case=escape(measures.case),
         subject="Tissues of the left ventricle" if measures.infarct else "Tissues of the region",
         fit=escape(
             f"{measures.method} with {len(measures.tissues)} classes on {sequences}; it {state} "
             f"after {result.iterations} iterations."
         ),
-        warnings=_warnings(measures.warnings),
+        warnings=warning_box(measures.warnings),
         cards=_cards(measures),
         tissues=_tissues(measures),
-        picture=_picture(
+        picture=picture(
             draw_figure(result, images, direction), "Sequences, tissues and their fit."
         ),
         location=_location(measures),
         yardsticks=_yardsticks(measures) + _remote(result, images, direction, remote),
         slices=_slices(measures.slices),
         certainty=_certainty(measures, result),
-        notes=_items(notes or ["Nothing in particular."]),
+        notes=items(notes or ["Nothing in particular."]),
         density=f"{measures.density:g}",
         settings=escape(_compact(result.settings.to_json())),
-        version=escape(__version__),
+        salvage=escape(SALVAGE),
     )
-
-
-def _warnings(warnings: Sequence[str]) -> str:
-    if not warnings:
-        return '<p class="fine">No automatic check raised a warning.</p>'
-    return f'<div class="warnings"><b>Check this first</b><ul>{_items(warnings)}</ul></div>'
 
 
 def _cards(measures: Measures) -> str:
@@ -128,15 +113,15 @@ def _card(
         return ""
     lines = []
     if size.grams is not None and size.tissue != "myocardium":
-        lines.append(f"{_amount(size.grams)} g, {_amount(size.ml)} mL")
+        lines.append(f"{amount(size.grams)} g, {amount(size.ml)} mL")
     if size.tissue in ranges:
         low, high = (ml * density for ml in ranges[size.tissue])
-        lines.append(f"90 % interval {_amount(low)} to {_amount(high)} g")
+        lines.append(f"90 % interval {amount(low)} to {amount(high)} g")
     if size.tissue == "myocardium":
-        main = f"{_amount(size.grams)} g"
-        lines.append(f"{_amount(size.ml)} mL")
+        main = f"{amount(size.grams)} g"
+        lines.append(f"{amount(size.ml)} mL")
     else:
-        main = f"{_amount(size.percent_of_myocardium)} %"
+        main = f"{amount(size.percent_of_myocardium)} %"
         lines.insert(0, "of the myocardium")
     text = "".join(f"<br>{line}" if i else line for i, line in enumerate(lines))
     return f'<div class="card"><span>{title}</span><b>{main}</b><span>{text}</span></div>'
@@ -151,20 +136,20 @@ def _tissues(measures: Measures) -> str:
         interval = NONE
         if size.tissue in expected:
             v = expected[size.tissue]
-            interval = f"{_amount(v.expected_ml)} ({_amount(v.low_ml)} to {_amount(v.high_ml)})"
+            interval = f"{amount(v.expected_ml)} ({amount(v.low_ml)} to {amount(v.high_ml)})"
         lines.append(
             [
                 swatch + escape(size.tissue),
                 str(size.voxels),
-                _amount(size.ml),
-                _amount(size.grams if measures.infarct else None),
-                _amount(size.percent_of_myocardium),
-                _amount(size.percent_of_region),
+                amount(size.ml),
+                amount(size.grams if measures.infarct else None),
+                amount(size.percent_of_myocardium),
+                amount(size.percent_of_region),
                 interval,
             ]
         )
     header = ["Tissue", "Voxels", "mL", "g", "% of myocardium", "% of region"]
-    return _table([*header, "Expected mL (90 % interval)"], lines)
+    return table([*header, "Expected mL (90 % interval)"], lines)
 
 
 def _location(measures: Measures) -> str:
@@ -174,11 +159,11 @@ def _location(measures: Measures) -> str:
     lines = [
         [
             escape(f"{s.number} {s.name}" if s.number else s.name),
-            _number(s.infarct_percent, 0),
-            _number(s.edema_percent, 0),
+            number(s.infarct_percent, 0),
+            number(s.edema_percent, 0),
             s.extent or NONE,
-            _number(s.mean_transmurality, 0),
-            _number(s.max_transmurality, 0),
+            number(s.mean_transmurality, 0),
+            number(s.max_transmurality, 0),
         ]
         for s in measures.aha.segments
     ]
@@ -190,8 +175,8 @@ def _location(measures: Measures) -> str:
             "infarct takes up to half of the wall.</p>"
         )
     return (
-        f"<h2>Where</h2>{viable}{_picture(draw_bullseye(measures.aha.segments), caption)}"
-        f"<details><summary>Segments in numbers</summary>{_table(header, lines)}</details>"
+        f"<h2>Where</h2>{viable}{picture(draw_bullseye(measures.aha.segments), caption)}"
+        f"<details><summary>Segments in numbers</summary>{table(header, lines)}</details>"
     )
 
 
@@ -203,19 +188,19 @@ def _yardsticks(measures: Measures) -> str:
         [
             y.method,
             f"{y.threshold:.4g}",
-            _amount(y.ml),
-            _amount(y.grams),
-            _amount(y.percent_of_myocardium),
+            amount(y.ml),
+            amount(y.grams),
+            amount(y.percent_of_myocardium),
         ]
         for y in measures.yardsticks
     ]
     ours = heart.infarct
     if ours is not None:
         first = [f"{measures.method} (this segmentation)", NONE]
-        first += [_amount(v) for v in (ours.ml, ours.grams, ours.percent_of_myocardium)]
+        first += [amount(v) for v in (ours.ml, ours.grams, ours.percent_of_myocardium)]
         lines.insert(0, [escape(first[0]), *first[1:]])
     header = ["Infarct by", "Threshold on LGE", "mL", "g", "% of myocardium"]
-    return f"<h2>Beside the usual thresholds</h2>{_table(header, lines, ours=ours is not None)}"
+    return f"<h2>Beside the usual thresholds</h2>{table(header, lines, ours=ours is not None)}"
 
 
 def _remote(
@@ -228,7 +213,7 @@ def _remote(
     if remote is None or not remote.any():
         return ""
     caption = "Outlined: the remote myocardium of n-SD. Where it is not healthy, draw another."
-    return _picture(draw_remote(result, images, remote, direction), caption)
+    return picture(draw_remote(result, images, remote, direction), caption)
 
 
 def _slices(slices: Sequence[Infarct]) -> str:
@@ -244,13 +229,13 @@ def _slices(slices: Sequence[Infarct]) -> str:
                 str(part.slice + 1),  # type: ignore[operator]  # these are of one slice each
                 _grams(myocardium),
                 _grams(lost),
-                _amount(lost.percent_of_myocardium) if lost else NONE,
+                amount(lost.percent_of_myocardium) if lost else NONE,
                 _grams(no_reflow),
                 _grams(risk),
-                _number(part.salvage_index, 2),
+                number(part.salvage_index, 2),
             ]
         )
-    return f"<h2>Slice by slice</h2>{_table(header, lines)}"
+    return f"<h2>Slice by slice</h2>{table(header, lines)}"
 
 
 def _certainty(measures: Measures, result: Result) -> str:
@@ -258,32 +243,10 @@ def _certainty(measures: Measures, result: Result) -> str:
     if measures.agreement is not None:
         header = ["Tissue", "Mean pairwise Dice over restarts"]
         pairs = zip(measures.tissues, measures.agreement)
-        text += _table(header, [[escape(name), _number(dice, 2)] for name, dice in pairs])
+        text += table(header, [[escape(name), number(dice, 2)] for name, dice in pairs])
     stack = result.probabilities.reshape(len(result.tissues), -1, *result.labels.shape[-2:])
     drawn = draw_entropy(stack, (1.0, *result.spacing[-2:]))
-    return text + _picture(drawn, "Bright where the classes are hard to tell apart.")
-
-
-def _picture(drawn: Figure, caption: str) -> str:
-    data = io.BytesIO()
-    drawn.savefig(data, format="png", dpi=110)
-    text = base64.b64encode(data.getvalue()).decode("ascii")
-    return (
-        f'<figure><img src="data:image/png;base64,{text}" alt="{escape(caption)}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
-def _table(header: Iterable[str], lines: Iterable[Sequence[str]], ours: bool = False) -> str:
-    """Return a table of cells that are HTML already; `ours` marks its first row."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join(
-        f"<tr{' class=ours' if ours and i == 0 else ''}>"
-        + "".join(f"<td>{cell}</td>" for cell in line)
-        + "</tr>"
-        for i, line in enumerate(lines)
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return text + picture(drawn, "Bright where the classes are hard to tell apart.")
 
 
 def _compact(text: str) -> str:
@@ -292,18 +255,5 @@ def _compact(text: str) -> str:
     return lists.sub(lambda match: " ".join(match.group().split()), text)
 
 
-def _items(sentences: Iterable[str]) -> str:
-    return "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-
-
 def _grams(size: Optional[TissueSize]) -> str:
-    return NONE if size is None else _amount(size.grams)
-
-
-def _amount(value: Optional[float]) -> str:
-    """Return a volume, mass or percentage with two digits, and all that stand before the point."""
-    return _number(value, 0 if value is not None and value >= 9.95 else 1)
-
-
-def _number(value: Optional[float], digits: int = 1) -> str:
-    return NONE if value is None else f"{value:.{digits}f}"
+    return NONE if size is None else amount(size.grams)

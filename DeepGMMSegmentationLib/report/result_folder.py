@@ -21,6 +21,7 @@ from ..io.sealed import write_record
 from ..io.writing import PathLike
 from ..result import Result, to_json_values
 from ..tissues import tissue
+from .contours import contours_json
 from .html import render_report
 from .tables import case_csv
 
@@ -44,12 +45,15 @@ class Wanted:
         the segments of the American Heart Association.
     name : str
         What the case is called in its measures; not a patient's name.
+    contours : bool
+        ``contours.mrk.json`` too.
     """
 
     probabilities: bool = False
     report: bool = False
     rv_insertion: Optional[tuple[float, ...]] = None
     name: str = "case"
+    contours: bool = False
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -58,12 +62,13 @@ class Wanted:
             *("segmentation.seg.nrrd", "labels.nii.gz", "result.json", "figure.png"),
             *(("probability_*.nii.gz",) if self.probabilities else ()),
             *(("report.html", "measures.csv") if self.report else ()),
+            *(("contours.mrk.json",) if self.contours else ()),
         )
 
 
 LEAST = Wanted()
 # Everything that `write_result` may write.
-OUTPUTS = Wanted(probabilities=True, report=True).patterns
+OUTPUTS = Wanted(probabilities=True, report=True, contours=True).patterns
 
 
 def write_result(
@@ -165,6 +170,9 @@ def fill_folder(
         page = render_report(measures, result, images, reference.GetDirection(), remote)
         (new / "report.html").write_text(page, encoding="utf-8")
         (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")
+    if wanted.contours:
+        curves = contours_json(result.labels, result.tissues, reference)
+        (new / "contours.mrk.json").write_text(curves, encoding="utf-8")
     record = {
         **result.to_record(),
         "versions": versions(),

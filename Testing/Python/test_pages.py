@@ -44,13 +44,13 @@ def cohort(tmp_path_factory):
         image = sitk.GetImageFromArray(array)
         image.SetSpacing(drawn.spacing[::-1])
         sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
-    row = {"case": "a", "roi": "lv.nii.gz", "truth": "truth.nii.gz"}
+    row = {"roi": "lv.nii.gz", "truth": "truth.nii.gz"}
     row |= {role: f"{role}.nii.gz" for role in drawn.roles}
-    for table in ("cases.csv", "labelled.csv"):
+    for table, names in (("cases.csv", "abc"), ("labelled.csv", "a")):
         with open(folder / table, "w", newline="") as file:
-            writer = csv.DictWriter(file, row)
+            writer = csv.DictWriter(file, ["case", *row])
             writer.writeheader()
-            writer.writerow(row)
+            writer.writerows({"case": name, **row} for name in names)
     return folder
 
 

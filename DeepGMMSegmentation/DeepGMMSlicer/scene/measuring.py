@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional
 
@@ -12,19 +13,20 @@ import slicer
 from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.errors import InvalidInput
+from DeepGMMSegmentationLib.io.sequences import phase_sensitive
 from DeepGMMSegmentationLib.result import Result
 
 from .images import makeGrid, toLPS
 from .owned_nodes import PROBABILITIES
 from .region import regionArray
-from .stored_result import readImages, readResult
+from .stored_result import imagesOf, readImages, readResult
 
 REMOTE = "remote"  # the name by which one of several segments is taken for remote myocardium
 
 
 @dataclasses.dataclass(frozen=True)
 class Marks:
-    """What the user marked beside the images, as the library's `measure` takes it.
+    """What is known beside the images' voxels, as the library's `measure` takes it.
 
     Attributes
     ----------
@@ -34,14 +36,17 @@ class Marks:
         The anterior RV insertion, (x, y, z) in mm, LPS.
     remote : ndarray of bool, optional
         Remote myocardium.
+    phase_sensitive : bool
+        Whether an image is phase-sensitive by its name.
     """
 
     reference: sitk.Image
     rv_insertion: Optional[tuple[float, float, float]]
     remote: Optional[np.ndarray]
+    phase_sensitive: bool
 
 
-def readMarks(rvInsertion: Any, remote: Any, reference: Any) -> Marks:
+def readMarks(rvInsertion: Any, remote: Any, reference: Any, volumes: Iterable[Any]) -> Marks:
     """Read the marks from their nodes.
 
     Parameters
@@ -52,6 +57,8 @@ def readMarks(rvInsertion: Any, remote: Any, reference: Any) -> Marks:
         Of several segments the one named "remote".
     reference : vtkMRMLVolumeNode
         On the grid of the labels.
+    volumes : iterable of vtkMRMLScalarVolumeNode
+        The sequences, of which the names are read.
 
     Raises
     ------
@@ -72,7 +79,8 @@ def readMarks(rvInsertion: Any, remote: Any, reference: Any) -> Marks:
             and remote.GetSegmentation().GetNumberOfSegments() != 1
         )
         mask = regionArray(remote, REMOTE if several else "", reference)
-    return Marks(makeGrid(reference), point, mask)
+    named = any(phase_sensitive(volume.GetName()) for volume in volumes)
+    return Marks(makeGrid(reference), point, mask, named)
 
 
 def checkInsertion(marked: Marks, inside: np.ndarray, spacing: tuple[float, ...]) -> None:
@@ -119,7 +127,7 @@ def writeReport(
             _("The images that {name} came from are not in the scene, or were changed; load them "
               "and click Apply again.").format(name=node.GetName())
         )  # fmt: skip
-    marked = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
+    marked = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES), imagesOf(node))
     measures = measure(result, images, marked, case=path.stem)
     page = render_report(measures, result, images, marked.reference.GetDirection(), marked.remote)
     table = path.with_suffix(".csv")

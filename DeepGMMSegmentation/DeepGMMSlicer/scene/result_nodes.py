@@ -37,6 +37,7 @@ from .stored_result import (
     IMAGE,
     RECORD,
     addProbabilities,
+    imagesOf,
     makeRecord,
     readImages,
     readRecord,
@@ -140,7 +141,7 @@ def undo(node: Any) -> None:
 def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
     """Measure a segmentation as it is now, and show that in its tables, or change nothing."""
     result, names = readResult(node)
-    marks = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES))
+    marks = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES), imagesOf(node))
     measures = measure(result, readImages(node), marks).to_dict()
     text = json.dumps(makeRecord(result, measures))
     wanted = _tables(measures, result.tissues, names, node.GetName())

@@ -81,16 +81,20 @@ def tissueNames(names: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
     return tissues
 
 
+def imagesOf(node: Any) -> list[Any]:
+    """Return the nodes of the images that a segmentation came from, but those that are gone."""
+    count = node.GetNumberOfNodeReferences(IMAGE)
+    return [volume for m in range(count) if (volume := node.GetNthNodeReference(IMAGE, m))]
+
+
 def readImages(node: Any) -> Optional[np.ndarray]:
     """Return the images that a segmentation came from, or None if one is gone or changed."""
-    volumes = [
-        node.GetNthNodeReference(IMAGE, m) for m in range(node.GetNumberOfNodeReferences(IMAGE))
-    ]
+    volumes = imagesOf(node)
     if len(volumes) < len(readRecord(node)["roles"]):
         return None
     size = node.GetNodeReference(PROBABILITIES).GetImageData().GetDimensions()
     for volume in volumes:
-        image = volume and volume.GetImageData()
+        image = volume.GetImageData()
         if not image or image.GetDimensions() != size:
             return None
     return readArrays(volumes)

@@ -336,6 +336,29 @@ def test_what_a_sequence_lacks_is_told_and_drawn_as_missing(case, result):
     assert "it lacks slices" in render_report(found, result, images)
 
 
+def test_figures_of_the_heart_that_rest_on_slices_without_their_sequence_are_warned_of(
+    case, result
+):
+    images = case.images.copy()
+    images[1, :6] = np.nan
+    found = measure(result, images)
+    told = "edema and area at risk of the heart rest on slices without T2"
+    assert [told in text for text in found.warnings] == [True]
+    assert "area at risk" not in {volume.tissue for volume in found.volumes}
+    images[0, :2] = np.nan
+    warnings = measure(result, images).warnings
+    assert any("infarct size of the heart rests on slices without LGE" in w for w in warnings)
+
+
+def test_scar_without_t2_is_not_said_to_lie_outside_the_edema(case, result):
+    images = case.images.copy()
+    images[1, :6] = np.nan
+    labels = result.labels.copy()
+    labels[:6][labels[:6] == 3] = 2  # edema is not seen there
+    found = measure(replace(result, labels=labels), images)
+    assert not any("outside the edema" in text for text in found.warnings)
+
+
 def test_remote_myocardium_is_proposed_where_there_is_no_infarct(case, result, measures):
     proposed = proposed_remote(result, case.images)
     assert proposed.sum() == measures.remote.voxels > 100

@@ -329,6 +329,15 @@ def test_the_figure_of_one_plane():
     assert "LGE, slice 1 of 1" in {each.get_title() for each in axes}
 
 
+def test_contours_are_written_where_they_are_wanted(tmp_path):
+    result, images, reference, _ = case()
+    write_result(result, images, reference, tmp_path / "out", Wanted(contours=True))
+    written = json.loads((tmp_path / "out" / "contours.mrk.json").read_text(encoding="utf-8"))
+    assert "epicardium 2" in [curve["name"] for curve in written["markups"]]
+    record = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert "contours.mrk.json" in record["outputs"]  # whose loss is noticed
+
+
 def test_a_report_is_written_where_it_is_wanted(tmp_path):
     result, images, reference, _ = case()
     write_result(result, images, reference, tmp_path / "plain")

@@ -227,6 +227,19 @@ class LogicTest(unittest.TestCase):
         reference = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
         self.assertIs(reference, self.volumes[0])
 
+    def test_a_volume_called_psir_has_no_fwhm(self):
+        self.volumes[0].SetName("PSIR sa")
+        roles = ["LGE", "T2", "bSSFP"]
+        quick = Settings.infarct(roles, max_iterations=2, min_iterations=1)
+        node = self.process(segment="LV", settings=quick)
+        for measures in (readRecord(node)["measures"], self.logic.recompute(node)):
+            self.assertNotIn("FWHM", {each["method"] for each in measures["yardsticks"]})
+            told = [note for note in measures["notes"] if "No FWHM" in note and "name" in note]
+            self.assertTrue(told, measures["notes"])
+        self.volumes[0].SetName("LGE")
+        measures = self.logic.recompute(node)
+        self.assertIn("FWHM", {each["method"] for each in measures["yardsticks"]})
+
     def test_terms_are_known_to_slicer(self):
         logic = slicer.modules.terminologies.logic()
         self.assertTrue(logic.IsTerminologyContextLoaded(CONTEXT))
