@@ -27,10 +27,11 @@ def fit(
     settings: Settings,
     progress: Optional[ProgressCallback] = None,
 ) -> Fit:
-    """Alternate E-step and M-step from a start until the NLL settles.
+    """Alternate M-step and E-step from a start until the NLL settles.
 
-    A mixture whose NLL changes by less than the tolerance is left as it is while others go on, so
-    that each comes out as if it had been fitted alone. Sums are accumulated in float64.
+    The E-step after an M-step gives its NLL: that of the history and of the stop. A mixture whose
+    NLL changes by less than the tolerance is left as it is while others go on, so that each comes
+    out as if it had been fitted alone. Sums are accumulated in float64.
 
     Parameters
     ----------
@@ -47,27 +48,26 @@ def fit(
     sizes = observations.mask.sum(-1)
     patterns = observations.patterns()
     active = torch.ones_like(sizes, dtype=torch.bool)
-    latest = torch.full_like(sizes, torch.inf, dtype=torch.float64)
-    responsibilities = None
-    if settings.spatial:
-        responsibilities = _room_for_responsibilities(observations, settings)
+    mixtures, _, voxels = observations.intensities.shape
+    responsibilities = observations.intensities.new_zeros(mixtures, settings.classes, voxels)
     history: list[float] = []
 
+    def e_step() -> tuple[Tensor, Tensor, Tensor]:
+        return _e_step(observations, patterns, mixture, log_p, settings, responsibilities)
+
+    weighted, counts, nll = e_step()
     for iteration in range(1, settings.max_iterations + 1):
-        weighted, counts, nll = _e_step(
-            observations, patterns, mixture, log_p, settings, responsibilities
-        )
         updated = observations.m_step(weighted, counts, settings)
         mixture = _where(active, updated, mixture)
-        if responsibilities is None:
-            log_p = model.log_proportions(mixture.proportions[..., None], observations.bias)
-        else:
+        if settings.spatial:
             new_log_p = observations.proportions(responsibilities)
             log_p = torch.where(active[:, None, None], new_log_p, log_p)
-        nll = torch.where(active, nll, latest)
+        else:
+            log_p = model.log_proportions(mixture.proportions[..., None], observations.bias)
+        latest = nll
+        weighted, counts, nll = e_step()
         if iteration >= settings.min_iterations:
             active = active & ((latest - nll).abs() >= settings.tolerance)
-        latest = nll
         history.append(float((nll * sizes).sum() / sizes.sum()))
         if progress is not None:
             limit, device = settings.max_iterations, str(sizes.device)
@@ -76,9 +76,6 @@ def fit(
         if not active.any():
             break
 
-    if responsibilities is None:
-        responsibilities = _room_for_responsibilities(observations, settings)
-    _, _, nll = _e_step(observations, patterns, mixture, log_p, settings, responsibilities)
     objective = nll + observations.prior_nll(mixture, settings)
     return Fit(mixture, responsibilities, nll, objective, history, not bool(active.any()))
 
@@ -89,12 +86,12 @@ def _e_step(
     mixture: Mixture,
     log_p: Tensor,
     settings: Settings,
-    responsibilities: Optional[Tensor],
+    responsibilities: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the moments and counts of the responsibilities, and the NLL of each mixture.
 
     Voxels that lack sequences have the density of the others, and what they lack is expected.
-    The responsibilities themselves are written into a tensor only where one is given.
+    The responsibilities themselves are written into the tensor that is given.
     """
     zero = log_p.new_zeros((), dtype=torch.float64)
     weighted = counts = log_likelihood = zero
@@ -118,7 +115,7 @@ def _sums(
     mixture: Mixture,
     log_p: Tensor,
     settings: Settings,
-    responsibilities: Optional[Tensor],
+    responsibilities: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return moments, counts and log-likelihood of the voxels ``(B, N)`` with just these sequences.
 
@@ -140,10 +137,7 @@ def _sums(
         block_log_p = log_p if log_p.shape[-1] == 1 else log_p[..., block]
         w, log_evidence = model.expectation(densities + block_log_p.to(dtype))
         log_likelihood = log_likelihood + (log_evidence * mask).sum(-1, dtype=torch.float64)
-        if responsibilities is not None:
-            responsibilities[..., block] = torch.where(
-                mask[:, None], w, responsibilities[..., block]
-            )
+        responsibilities[..., block] = torch.where(mask[:, None], w, responsibilities[..., block])
         if degrees is not None:
             counts = counts + (w @ voxels[:, 0, :, None]).squeeze(-1).double()
             w = w * model.tail_weights(distances, len(sequences), degrees)
@@ -151,11 +145,6 @@ def _sums(
     if degrees is None:
         counts = weighted[..., 0]
     return weighted, counts, log_likelihood
-
-
-def _room_for_responsibilities(observations: Observations, settings: Settings) -> Tensor:
-    mixtures, _, voxels = observations.intensities.shape
-    return observations.intensities.new_zeros(mixtures, settings.classes, voxels)
 
 
 def _where(condition: Tensor, new: Mixture, old: Mixture) -> Mixture:

@@ -24,7 +24,8 @@ class Fit:
     objective : Tensor, shape ``(B,)``
         What the method lowers, per voxel: the NLL, the prior's part and the penalties.
     history : list of float
-        Mean NLL per voxel over all mixtures after each iteration.
+        Mean NLL per voxel over all mixtures after the M-step of each iteration; the last is `nll`'s
+        mean.
     converged : bool
     """
 
