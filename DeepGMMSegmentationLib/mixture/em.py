@@ -19,6 +19,9 @@ from .observations import Observations
 BLOCK = 49_152
 # k-means looks at no more voxels than this: its centres are only a start.
 KMEANS_VOXELS = 20_000
+# The share of a sequence's variance that lies between classes: in 600 random starts on synthetic
+# slices it came out below 0.001 at the saddle, else above 0.7.
+ALIKE = 0.01
 
 
 def fit(
@@ -155,8 +158,25 @@ def _where(condition: Tensor, new: Mixture, old: Mixture) -> Mixture:
     )
 
 
+def alike(mixture: Mixture) -> Tensor:
+    """Return which mixtures have classes with the same means, ``(B,)``.
+
+    Where all classes are the same the likelihood has a saddle, near which random responsibilities
+    begin. EM can stop there at once, as if it had converged.
+    """
+    shares = mixture.proportions[..., None]
+    centre = (shares * mixture.means).sum(1, keepdim=True)
+    between = (shares * (mixture.means - centre) ** 2).sum(1)
+    within = (shares * mixture.covariances.diagonal(dim1=-2, dim2=-1)).sum(1)
+    return (between < ALIKE * (between + within)).all(-1)
+
+
 def start_mixture(
-    observations: Observations, means: Optional[Tensor], settings: Settings, seed: int
+    observations: Observations,
+    means: Optional[Tensor],
+    settings: Settings,
+    seed: int,
+    draw: int = 0,
 ) -> Mixture:
     """Return the parameters from which EM starts.
 
@@ -172,12 +192,13 @@ def start_mixture(
         Starting means in normalised units; used by ``start="means"`` only.
     settings : Settings
     seed : int
+    draw : int
+        Which of the draws of "random" from that seed; all mixtures have the same one.
     """
     x, mask = observations.intensities, observations.mask
     if settings.start == "random":
-        rng = np.random.default_rng(seed)
-        draws = rng.random((x.shape[0], settings.classes, x.shape[2]))
-        responsibilities = torch.from_numpy(draws / draws.sum(1, keepdims=True)).to(x)
+        draws = np.random.default_rng((seed, draw)).random((x.shape[2], settings.classes)).T
+        responsibilities = torch.from_numpy(draws / draws.sum(0)).to(x).expand(len(x), -1, -1)
     else:
         if settings.start == "kmeans":
             means = torch.stack(

@@ -38,14 +38,19 @@ class Fit:
 
 
 def best_of(fits: Sequence[Fit]) -> Fit:
-    """Return each mixture from the run in which its objective is lowest.
+    """Return each mixture from the run in which its objective is lowest; see `combine`."""
+    if len(fits) == 1:
+        return fits[0]
+    return combine(fits, torch.stack([fit.objective for fit in fits]).argmin(0))
+
+
+def combine(fits: Sequence[Fit], chosen: Tensor) -> Fit:
+    """Return each mixture from the run whose number is chosen for it, ``(B,)``.
 
     The history is that of the run that is best on the whole.
     """
-    if len(fits) == 1:
-        return fits[0]
     objectives = torch.stack([fit.objective for fit in fits])
-    winners = objectives.argmin(0).tolist()
+    winners = chosen.tolist()
 
     def take(*values: Tensor) -> Tensor:
         return torch.stack([values[i][b] for b, i in enumerate(winners)])

@@ -12,13 +12,15 @@ from torch import nn
 
 from ..result import ProgressCallback
 from . import deep, em, matching
-from .fit import Fit
+from .fit import Fit, combine
 from .model import Mixture
 from .problem import Problem
 from .unet import unet_for
 
 # How much more than the prior a stroke counts where a start is brought into order.
 STROKES_COUNT = 1e6
+# How often a random start is drawn for mixtures that stay where all classes are the same.
+DRAWS = 10
 
 
 def fit(
@@ -40,7 +42,15 @@ def fit(
     """
     settings = problem.settings
     if not settings.deep:
-        return em.fit(problem.observations, _start(problem, seed), settings, progress)
+        found = em.fit(problem.observations, _start(problem, seed), settings, progress)
+        for draw in range(1, DRAWS if settings.start == "random" else 1):
+            stuck = em.alike(found.mixture)
+            if not stuck.any():
+                break
+            start = _start(problem, seed, draw)
+            again = em.fit(problem.observations, start, settings, progress)
+            found = combine([found, again], stuck)
+        return found
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = unet_for(settings, len(problem.roles))
@@ -78,7 +88,7 @@ def predict(
     return dataclasses.replace(answer, converged=True)
 
 
-def _start(problem: Problem, seed: int) -> Mixture:
+def _start(problem: Problem, seed: int, draw: int = 0) -> Mixture:
     """Return the start of EM, its classes in the order of the prior or of the strokes."""
     settings = problem.settings
     if settings.start == "prior":
@@ -89,7 +99,7 @@ def _start(problem: Problem, seed: int) -> Mixture:
     if settings.start == "means":
         means = torch.from_numpy(problem.given_means).to(problem.device)
         return em.start_mixture(problem.observations, means, settings, seed)
-    return _in_order(problem, em.start_mixture(problem.observations, None, settings, seed))
+    return _in_order(problem, em.start_mixture(problem.observations, None, settings, seed, draw))
 
 
 def _in_order(problem: Problem, mixture: Mixture) -> Mixture:

@@ -361,7 +361,7 @@ def test_a_small_phantom_run_writes_the_tables(tmp_path, capsys):
     assert {row["method"] for row in rows} == set(METHODS)
     slices = read_myops(out / "phantom")
     test = [each for each in slices if each.patient == "102"]
-    for table, methods, expected in ((1, 4, slices), (2, 7, test)):
+    for table, methods, expected in ((1, 5, slices), (2, 7, test)):
         own = [r for r in rows if r["table"] == str(table) and r["rule"] == "permuted"]
         assert len(own) == methods * len(expected)
         with (out / f"table{table}.csv").open(encoding="utf-8") as file:
