@@ -126,9 +126,9 @@ class ByHand:
             everything = np.hstack([self.x, points])
             weights = np.append(w[k] * tails[k], np.full(points.shape[1], weight))
             mean = sum(a * v for a, v in zip(weights, everything.T)) / weights.sum()
-            matrix = sum(
-                a * np.outer(v - mean, v - mean) for a, v in zip(weights, everything.T)
-            ) / weights.sum() + self.settings.variance_floor * np.eye(len(mean))
+            scatter = sum(a * np.outer(v - mean, v - mean) for a, v in zip(weights, everything.T))
+            count = w[k].sum() + points.shape[1] * weight
+            matrix = scatter / count + self.settings.variance_floor * np.eye(len(mean))
             if self.settings.covariance == "diag":
                 matrix = matrix * np.eye(len(mean))
             means.append(mean)
@@ -163,7 +163,8 @@ class ByHand:
     def objective(self, w):
         shares, *laws = self.m_step(w, np.ones(w.shape))
         if self.settings.degrees_of_freedom is not None:
-            shares, *laws = self.m_step(w, self.tails(*laws))
+            for _ in range(10):
+                shares, *laws = self.m_step(w, self.tails(*laws))
         joint = self.joint(self.local(w, shares), *laws)
         return -np.log(joint.sum(0)).mean(), shares, *laws
 
