@@ -49,7 +49,8 @@ class Settings:
     scope: str = choice(
         "volume",
         ("slice", "volume"),
-        "One mixture per slice, as in the paper, or one for all slices.",
+        "One mixture per slice, as in the paper, or one for all slices; the deep methods likewise "
+        "fit one network per slice, or one for all.",
     )
     start: str = choice(
         "kmeans",

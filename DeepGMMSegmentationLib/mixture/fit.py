@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .model import Mixture
 
@@ -35,6 +36,33 @@ class Fit:
     objective: Tensor
     history: list[float]
     converged: bool
+
+
+def join(fits: Sequence[Fit]) -> Fit:
+    """Return fits of one mixture each as one fit of all.
+
+    In the history, a fit that has stopped stays where it is.
+    """
+    sizes = torch.tensor([fit.responsibilities.shape[-1] for fit in fits])
+    first, *others = (fit.mixture for fit in fits)
+    longest = max(len(fit.history) for fit in fits)
+    histories = torch.tensor(
+        [fit.history + fit.history[-1:] * (longest - len(fit.history)) for fit in fits],
+        dtype=torch.float64,
+    )
+    return Fit(
+        first.map(lambda *values: torch.cat(values), *others),
+        torch.cat(
+            [
+                functional.pad(fit.responsibilities, (0, int(sizes.max() - size)))
+                for fit, size in zip(fits, sizes)
+            ]
+        ),
+        torch.cat([fit.nll for fit in fits]),
+        torch.cat([fit.objective for fit in fits]),
+        (sizes.double() @ histories / sizes.sum()).tolist(),
+        all(fit.converged for fit in fits),
+    )
 
 
 def best_of(fits: Sequence[Fit]) -> Fit:

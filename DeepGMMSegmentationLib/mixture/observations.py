@@ -122,11 +122,12 @@ def objective(
     counts = weighted[..., 0]
     mixture = observations.m_step(weighted, counts, settings)
     distances = model.distance_coefficients(mixture, covariance) @ voxels
-    for _ in range(0 if degrees is None else TAIL_STEPS):
-        tails = model.tail_weights(distances, sequences, degrees)
-        weighted = model.moments(responsibilities * tails, voxels)
-        mixture = observations.m_step(weighted, counts, settings)
-        distances = model.distance_coefficients(mixture, covariance) @ voxels
+    if degrees is not None:
+        for _ in range(TAIL_STEPS):
+            tails = model.tail_weights(distances, sequences, degrees)
+            weighted = model.moments(responsibilities * tails, voxels)
+            mixture = observations.m_step(weighted, counts, settings)
+            distances = model.distance_coefficients(mixture, covariance) @ voxels
     if settings.spatial:
         log_p = observations.proportions(responsibilities)
     else:

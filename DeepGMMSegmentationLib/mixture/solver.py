@@ -12,7 +12,7 @@ from torch import nn
 
 from ..result import ProgressCallback
 from . import deep, em, matching
-from .fit import Fit, combine
+from .fit import Fit, combine, join
 from .model import Mixture
 from .problem import Problem
 from .unet import unet_for
@@ -30,6 +30,10 @@ def fit(
     heartbeat: Optional[Callable[[], None]] = None,
 ) -> Fit:
     """Fit the problem's method from a seed.
+
+    A deep method has one network for all slices where they share a mixture (``scope="volume"``),
+    else, as in the paper, one for each, all from the same random weights and each with a stop of
+    its own.
 
     Parameters
     ----------
@@ -51,9 +55,28 @@ def fit(
             again = em.fit(problem.observations, start, settings, progress)
             found = combine([found, again], stuck)
         return found
+    mixtures = len(problem.region.slices)
+    if mixtures == 1:
+        return _fit_network(problem, seed, progress, heartbeat)
+
+    def progress_of(b: int) -> Optional[ProgressCallback]:
+        return progress and (lambda event: progress(event.within(b, mixtures)))
+
+    return join(
+        [_fit_network(problem.only(b), seed, progress_of(b), heartbeat) for b in range(mixtures)]
+    )
+
+
+def _fit_network(
+    problem: Problem,
+    seed: int,
+    progress: Optional[ProgressCallback],
+    heartbeat: Optional[Callable[[], None]],
+) -> Fit:
+    """Fit a network with random weights to all slices of the problem together."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = unet_for(settings, len(problem.roles))
+        network = unet_for(problem.settings, len(problem.roles))
     return deep.fit(problem, network, problem.network_input(problem.roles), progress, heartbeat)
 
 
