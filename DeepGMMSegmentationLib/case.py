@@ -33,6 +33,8 @@ class Case:
         ``i + 1`` where ``tissues[i]`` is, as its file says, inside the region and out.
     tissues : tuple of str
         What the truth's labels are called; empty where nothing says so.
+    patient : str
+        Whose heart it is; empty where no other case is of the same one.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Case:
     spacing: tuple[float, float, float]
     truth: Optional[np.ndarray] = None
     tissues: tuple[str, ...] = ()
+    patient: str = ""
 
 
 def check_arrays(

@@ -49,7 +49,8 @@ class Settings:
     scope: str = choice(
         "volume",
         ("slice", "volume"),
-        "One mixture per slice, as in the paper, or one for all slices.",
+        "One mixture per slice, as in the paper, or one for all slices; the deep methods likewise "
+        "fit one network per slice, or one for all.",
     )
     start: str = choice(
         "kmeans",
@@ -81,7 +82,9 @@ class Settings:
     max_iterations: int = number(
         100, 1, 100_000, "The most iterations that are made, whatever `min_iterations`."
     )
-    variance_floor: float = number(1e-3, 1e-9, 1.0, "Added to every variance, in normalised units.")
+    variance_floor: float = number(
+        1e-3, 1e-10, 1.0, "Added to every variance, in normalised units."
+    )
     normalize: str = choice(
         "roi",
         ("image", "roi"),
@@ -286,12 +289,15 @@ class Settings:
     def paper(cls, method: str, **overrides: Any) -> Settings:
         """Return the values of the paper (arXiv:2404.12252) and of its authors' code.
 
-        EM starts from random responsibilities, diagonal covariances, at most 100 iterations and
-        a tolerance of 0.0002 (GMM) or 0.001 (SVGMM). The deep methods take AdamW with a weight
-        decay of 0.001, gradients clipped at 12, 10 to 200 iterations, a tolerance of 0.001 and a
-        U-Net of 32 first filters that halves the image four times. Their learning rate is that
-        of the authors' code for single images, 0.0001; the paper trains over many images with
-        0.001. A margin of 24 mm gives about the 160 × 160 pixels that they crop from MyoPS.
+        EM has diagonal covariances, at most 100 iterations and a tolerance of 0.0002 (GMM) or
+        0.001 (SVGMM). The GMM starts from random responsibilities. The SVGMM does so in the
+        paper's text (``start="random"``), but in its authors' code, which is followed here, from
+        k-means. The deep methods take AdamW with a weight decay of 0.001, gradients clipped at
+        12, 12 to 200 forward passes, a tolerance of 0.001 and a U-Net of 32 first filters that
+        halves the image four times. Their learning rate is that of the authors' code for single
+        images, 0.0001; the paper trains over many images with 0.001. The variances' floor is
+        scikit-learn's for the GMM, 1e-6, else theirs, 1e-10. A margin of 24 mm gives about the
+        160 × 160 pixels that they crop from MyoPS.
 
         With `means`, the paper's μ_data, these are its variants: GMMμ and SVGMMμ start from them,
         deepGμ and deepSVGμ are drawn to them with λ = 1. The authors take the mean z-scores of the
@@ -301,12 +307,12 @@ class Settings:
         values: dict[str, Any] = {
             "method": method,
             "scope": "slice",
-            "start": "random",
+            "start": "kmeans" if method == "SVGMM" else "random",
             "normalize": "image",
             "smoothing": 0.0,
-            "variance_floor": 1e-6,
+            "variance_floor": 1e-6 if method == "GMM" else 1e-10,
             "tolerance": 2e-4 if method == "GMM" else 1e-3,
-            "min_iterations": 10 if method.startswith("deep") else 1,
+            "min_iterations": 12 if method.startswith("deep") else 1,
             "max_iterations": 200 if method.startswith("deep") else 100,
             "learning_rate": 1e-4,
             "weight_decay": 1e-3,

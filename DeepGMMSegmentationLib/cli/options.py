@@ -23,8 +23,8 @@ PRESETS = INFARCT, BLOOD_AND_MYOCARDIUM = "infarct", "blood-and-myocardium"
 
 CASES_TABLE = """\
 The table has a row per case and the columns: roi, one per sequence, whose header is its role
-(LGE, T2, bSSFP or any name), and, if wanted, case (a name) and segment. Paths are relative to the
-table."""
+(LGE, T2, bSSFP or any name), and, if wanted, case (a name), segment and patient (whose
+heart it is). Paths are relative to the table."""
 
 
 def add_command(

@@ -63,8 +63,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         nargs="+",
         metavar="NAME",
         type=lambda name: name.replace("mu", "μ"),
-        help="some of: GMM, deepG, SVGMM, deepSVG, SVGMMmu, deepSVGmu, 'deepSVG prior', "
-        "'infarct EM', 'infarct network' (default: all)",
+        help="some of: GMM, deepG, SVGMM, 'SVGMM random', deepSVG, SVGMMmu, deepSVGmu, "
+        "'deepSVG prior', 'infarct EM', 'infarct network' (default: all)",
     )
     for name, default, text in (
         ("patients", 25, "how many synthetic hearts, 2 or more"),
@@ -159,6 +159,8 @@ def _text(
             "NLL: per voxel, of the intensities normalised over the crop; the infarct methods have "
             "other densities (Student t) and proportions (smooth), so theirs compares with "
             "nothing but itself. Seconds are without training.",
+            "SVGMM starts from k-means, as the authors' code does; SVGMM random from random "
+            "responsibilities, as the paper's text says.",
             "μ: the paper's μ_data, mean z-scores of the tissues over ten labelled training "
             "slices; deepSVG prior, ours, is drawn to a prior of all of them, mapped to each "
             "slice's region.",

@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> None:
     files = read_cases(args.cases)
     settings = resolve_settings(args, infarct=files[0].images, method="deepSVG", depth=DEPTH)
     settings = dataclasses.replace(settings, device=distributed.own_device(settings.device))
-    training = Training(**collect_fields(args, Training))
+    given = collect_fields(args, Training)
+    training = Training.paper(**given) if args.paper else Training(**given)
     with distributed.joined(settings.device) as first:
         cases = (load_case(case, resample=args.resample) for case in show_reading(files, first))
         try:

@@ -23,7 +23,7 @@ from .writing import PathLike
 
 LONGEST = 1000  # characters of a cell
 # Columns that are no sequence; every other column is one and its header is its role.
-COLUMNS = ("case", "roi", "truth", "reader", "segment")
+COLUMNS = ("case", "roi", "truth", "reader", "segment", "patient")
 
 # What Windows has no folders of the name of, and other systems none with.
 FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)'
@@ -47,6 +47,8 @@ class CaseFiles:
         The segment or label of `roi` that is the region.
     reader : Path, optional
         A second reader's label map.
+    patient : str
+        Whose heart it is; empty where the table does not say.
     """
 
     name: str
@@ -55,6 +57,7 @@ class CaseFiles:
     truth: Optional[Path] = None
     segment: Optional[str] = None
     reader: Optional[Path] = None
+    patient: str = ""
 
     def digests(self) -> dict[str, Optional[str]]:
         """Return what tells the contents of the files from any others', but for the readers'."""
@@ -67,10 +70,10 @@ def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
     """Read the table of a cohort.
 
     One row per case. The column ``roi`` is needed; ``case`` (a name; by default that of the first
-    image), ``truth``, ``reader`` (a second reader's label map) and ``segment`` may be there. Every
-    other column is a sequence, its header the role (LGE, T2, bSSFP or any name), its cell the
-    image's path, or empty where the case lacks it.
-    Paths are relative to the table's folder. Commas or semicolons separate the columns.
+    image), ``truth``, ``reader`` (a second reader's label map), ``segment`` and ``patient`` may be
+    there. Every other column is a sequence, its header the role (LGE, T2, bSSFP or any name), its
+    cell the image's path, or empty where the case lacks it. Paths are relative to the table's
+    folder. Commas or semicolons separate the columns.
 
     Parameters
     ----------
@@ -149,7 +152,9 @@ def load_case(files: CaseFiles, tissues: Sequence[str] = (), *, resample: bool =
     if files.truth is not None:
         truth, names = read_named_labels(files.truth, reference, tuple(tissues), resample)
     z, y, x = reference.GetSpacing()[::-1]
-    return Case(files.name, images, roi, tuple(files.images), (z, y, x), truth, names)
+    return Case(
+        files.name, images, roi, tuple(files.images), (z, y, x), truth, names, files.patient
+    )
 
 
 def _columns(header: Sequence[str], path: Path) -> list[str]:
@@ -179,7 +184,8 @@ def _case(cells: dict[str, str], folder: Path, where: str, default: str) -> Case
             "digits, spaces, - and _."
         )
     truth, reader = (folder / cells[c] if c in cells else None for c in ("truth", "reader"))
-    return CaseFiles(name, images, folder / cells["roi"], truth, cells.get("segment"), reader)
+    segment, patient = cells.get("segment"), cells.get("patient", "")
+    return CaseFiles(name, images, folder / cells["roi"], truth, segment, reader, patient)
 
 
 def read_named_labels(

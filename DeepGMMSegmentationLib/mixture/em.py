@@ -19,6 +19,9 @@ from .observations import Observations
 BLOCK = 49_152
 # k-means looks at no more voxels than this: its centres are only a start.
 KMEANS_VOXELS = 20_000
+# The share of a sequence's variance that lies between classes: in 600 random starts on synthetic
+# slices it came out below 0.001 at the saddle, else above 0.7.
+ALIKE = 0.01
 
 
 def fit(
@@ -27,10 +30,11 @@ def fit(
     settings: Settings,
     progress: Optional[ProgressCallback] = None,
 ) -> Fit:
-    """Alternate E-step and M-step from a start until the NLL settles.
+    """Alternate M-step and E-step from a start until the NLL settles.
 
-    A mixture whose NLL changes by less than the tolerance is left as it is while others go on, so
-    that each comes out as if it had been fitted alone. Sums are accumulated in float64.
+    The E-step after an M-step gives its NLL: that of the history and of the stop. A mixture whose
+    NLL changes by less than the tolerance is left as it is while others go on, so that each comes
+    out as if it had been fitted alone. Sums are accumulated in float64.
 
     Parameters
     ----------
@@ -47,27 +51,26 @@ def fit(
     sizes = observations.mask.sum(-1)
     patterns = observations.patterns()
     active = torch.ones_like(sizes, dtype=torch.bool)
-    latest = torch.full_like(sizes, torch.inf, dtype=torch.float64)
-    responsibilities = None
-    if settings.spatial:
-        responsibilities = _room_for_responsibilities(observations, settings)
+    mixtures, _, voxels = observations.intensities.shape
+    responsibilities = observations.intensities.new_zeros(mixtures, settings.classes, voxels)
     history: list[float] = []
 
+    def e_step() -> tuple[Tensor, Tensor, Tensor]:
+        return _e_step(observations, patterns, mixture, log_p, settings, responsibilities)
+
+    weighted, counts, nll = e_step()
     for iteration in range(1, settings.max_iterations + 1):
-        weighted, counts, nll = _e_step(
-            observations, patterns, mixture, log_p, settings, responsibilities
-        )
         updated = observations.m_step(weighted, counts, settings)
         mixture = _where(active, updated, mixture)
-        if responsibilities is None:
-            log_p = model.log_proportions(mixture.proportions[..., None], observations.bias)
-        else:
+        if settings.spatial:
             new_log_p = observations.proportions(responsibilities)
             log_p = torch.where(active[:, None, None], new_log_p, log_p)
-        nll = torch.where(active, nll, latest)
+        else:
+            log_p = model.log_proportions(mixture.proportions[..., None], observations.bias)
+        latest = nll
+        weighted, counts, nll = e_step()
         if iteration >= settings.min_iterations:
             active = active & ((latest - nll).abs() >= settings.tolerance)
-        latest = nll
         history.append(float((nll * sizes).sum() / sizes.sum()))
         if progress is not None:
             limit, device = settings.max_iterations, str(sizes.device)
@@ -76,9 +79,6 @@ def fit(
         if not active.any():
             break
 
-    if responsibilities is None:
-        responsibilities = _room_for_responsibilities(observations, settings)
-    _, _, nll = _e_step(observations, patterns, mixture, log_p, settings, responsibilities)
     objective = nll + observations.prior_nll(mixture, settings)
     return Fit(mixture, responsibilities, nll, objective, history, not bool(active.any()))
 
@@ -89,12 +89,12 @@ def _e_step(
     mixture: Mixture,
     log_p: Tensor,
     settings: Settings,
-    responsibilities: Optional[Tensor],
+    responsibilities: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the moments and counts of the responsibilities, and the NLL of each mixture.
 
     Voxels that lack sequences have the density of the others, and what they lack is expected.
-    The responsibilities themselves are written into a tensor only where one is given.
+    The responsibilities themselves are written into the tensor that is given.
     """
     zero = log_p.new_zeros((), dtype=torch.float64)
     weighted = counts = log_likelihood = zero
@@ -118,7 +118,7 @@ def _sums(
     mixture: Mixture,
     log_p: Tensor,
     settings: Settings,
-    responsibilities: Optional[Tensor],
+    responsibilities: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return moments, counts and log-likelihood of the voxels ``(B, N)`` with just these sequences.
 
@@ -140,10 +140,7 @@ def _sums(
         block_log_p = log_p if log_p.shape[-1] == 1 else log_p[..., block]
         w, log_evidence = model.expectation(densities + block_log_p.to(dtype))
         log_likelihood = log_likelihood + (log_evidence * mask).sum(-1, dtype=torch.float64)
-        if responsibilities is not None:
-            responsibilities[..., block] = torch.where(
-                mask[:, None], w, responsibilities[..., block]
-            )
+        responsibilities[..., block] = torch.where(mask[:, None], w, responsibilities[..., block])
         if degrees is not None:
             counts = counts + (w @ voxels[:, 0, :, None]).squeeze(-1).double()
             w = w * model.tail_weights(distances, len(sequences), degrees)
@@ -151,11 +148,6 @@ def _sums(
     if degrees is None:
         counts = weighted[..., 0]
     return weighted, counts, log_likelihood
-
-
-def _room_for_responsibilities(observations: Observations, settings: Settings) -> Tensor:
-    mixtures, _, voxels = observations.intensities.shape
-    return observations.intensities.new_zeros(mixtures, settings.classes, voxels)
 
 
 def _where(condition: Tensor, new: Mixture, old: Mixture) -> Mixture:
@@ -166,8 +158,25 @@ def _where(condition: Tensor, new: Mixture, old: Mixture) -> Mixture:
     )
 
 
+def alike(mixture: Mixture) -> Tensor:
+    """Return which mixtures have classes with the same means, ``(B,)``.
+
+    Where all classes are the same the likelihood has a saddle, near which random responsibilities
+    begin. EM can stop there at once, as if it had converged.
+    """
+    shares = mixture.proportions[..., None]
+    centre = (shares * mixture.means).sum(1, keepdim=True)
+    between = (shares * (mixture.means - centre) ** 2).sum(1)
+    within = (shares * mixture.covariances.diagonal(dim1=-2, dim2=-1)).sum(1)
+    return (between < ALIKE * (between + within)).all(-1)
+
+
 def start_mixture(
-    observations: Observations, means: Optional[Tensor], settings: Settings, seed: int
+    observations: Observations,
+    means: Optional[Tensor],
+    settings: Settings,
+    seed: int,
+    draw: int = 0,
 ) -> Mixture:
     """Return the parameters from which EM starts.
 
@@ -183,12 +192,13 @@ def start_mixture(
         Starting means in normalised units; used by ``start="means"`` only.
     settings : Settings
     seed : int
+    draw : int
+        Which of the draws of "random" from that seed; all mixtures have the same one.
     """
     x, mask = observations.intensities, observations.mask
     if settings.start == "random":
-        rng = np.random.default_rng(seed)
-        draws = rng.random((x.shape[0], settings.classes, x.shape[2]))
-        responsibilities = torch.from_numpy(draws / draws.sum(1, keepdims=True)).to(x)
+        draws = np.random.default_rng((seed, draw)).random((x.shape[2], settings.classes)).T
+        responsibilities = torch.from_numpy(draws / draws.sum(0)).to(x).expand(len(x), -1, -1)
     else:
         if settings.start == "kmeans":
             means = torch.stack(

@@ -176,6 +176,13 @@ def m_step(
 ) -> Mixture:
     """M-step: the mixture that has the given moments.
 
+    For Student-t components the scatter is divided by Σ w, not by Σ w u with the tail weights u:
+    this is EM for the t distribution (McLachlan and Krishnan, The EM Algorithm and Extensions,
+    section 2.6). Without a prior Σ w u leads faster to the same parameters, since Σ w u = Σ w at a
+    maximum of the likelihood (Kent, Tyler and Vardi, Commun Stat Simul Comput 1994;23:441-453).
+    With a prior's n₀ pseudo-voxels, which are Gaussian, that identity is lost, and only division
+    by Σ w + n₀ leads to the MAP estimate.
+
     Parameters
     ----------
     weighted : Tensor, shape ``(B, K, P)``
@@ -194,6 +201,7 @@ def m_step(
     means = averages[..., :sequences]
     rows, columns = feature_pairs(sequences, covariance)
     entries = averages[..., sequences:] - means[..., rows] * means[..., columns]
+    entries = entries * (weighted[..., :1] / counts[..., None])  # 1 for Gaussians
     covariances = means.new_zeros(*means.shape, sequences)
     covariances[..., rows, columns] = entries
     covariances[..., columns, rows] = entries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, NamedTuple, Optional
 
 import numpy as np
@@ -41,6 +41,8 @@ class Evaluation(NamedTuple):
     mixture : Mixture
     nll : Tensor, shape ``(B,)``
         Mean NLL per voxel of each mixture.
+    offset : Tensor, shape ``(B, K, M)``
+        μ − μ_data over the sequences that μ_data has; 0 where there is no penalty on it.
     objective : Tensor, shape ``(B,)``
         NLL and penalties of each mixture.
     loss : Tensor, shape ``()``
@@ -50,6 +52,7 @@ class Evaluation(NamedTuple):
     responsibilities: Tensor
     mixture: Mixture
     nll: Tensor
+    offset: Tensor
     objective: Tensor
     loss: Tensor
 
@@ -82,6 +85,35 @@ class Problem:
     tissues: Optional[Tissues]
     depth: Tensor
     regularizer: Optional[Regularizer] = None
+
+    def only(self, b: int) -> Problem:
+        """Return the problem of mixture b alone, where every slice has one of its own."""
+        region, whole = self.region.only(b), self.observations
+        voxels = region.valid.shape[1]
+
+        def part(values: Optional[Tensor]) -> Optional[Tensor]:
+            return None if values is None else values[[b], ..., :voxels]
+
+        smooth = None
+        if whole.smooth is not None:
+            smooth = spatial.smoother(region, self.settings.smoothing, along_slices=False)
+        observations = Observations(
+            whole.intensities[[b], :, :voxels],
+            whole.mask[[b], :voxels],
+            part(whole.present),
+            part(whole.bias),
+            smooth,
+            None if whole.pseudo is None else whole.pseudo[[b]],
+            part(whole.strokes),
+        )
+        tissues = self.tissues and Tissues(*(values[[b]] for values in self.tissues))
+        return replace(
+            self,
+            region=region,
+            observations=observations,
+            tissues=tissues,
+            depth=self.depth[[b]],
+        )
 
     @property
     def given_means(self) -> np.ndarray:
@@ -116,23 +148,24 @@ class Problem:
         bias = observations.bias
         responsibilities = torch.softmax(logits if bias is None else logits + bias, dim=1)
         nll, mixture, log_p = objective(responsibilities, observations, self.settings)
-        penalized = nll + self.settings.mean_penalty * self._mean_distance(mixture.means)
+        offset = self._offset(mixture.means)
+        penalized = nll + self.settings.mean_penalty * (offset**2).sum((1, 2))
         loss = penalized.mean()
         if self.regularizer is not None:
             loss = loss + self.regularizer(log_p.exp(), mixture.means, mixture.covariances)
         if observations.strokes is not None:
             loss = loss + functional.cross_entropy(logits, observations.strokes, ignore_index=-1)
-        return Evaluation(responsibilities, mixture, nll, penalized, loss)
+        return Evaluation(responsibilities, mixture, nll, offset, penalized, loss)
 
-    def _mean_distance(self, means: Tensor) -> Tensor:
-        """Return ‖μ − μ_data‖² of each mixture, ``(B,)``, over the sequences that μ_data has."""
+    def _offset(self, means: Tensor) -> Tensor:
+        """Return μ − μ_data, ``(B, K, M)``; 0 in sequences that μ_data has not."""
         if self.settings.mean_penalty == 0:
-            return means.new_zeros(len(means))
+            return torch.zeros_like(means)
         if self.settings.means is not None:
-            return ((means - torch.from_numpy(self.given_means).to(means)) ** 2).sum((1, 2))
+            return means - torch.from_numpy(self.given_means).to(means)
         target = torch.from_numpy(self.tissues.means).to(means)
-        known = [m for m, role in enumerate(self.roles) if role in self.settings.prior.means]
-        return ((means - target)[..., known] ** 2).sum((1, 2))
+        known = [role in self.settings.prior.means for role in self.roles]
+        return (means - target) * torch.tensor(known).to(means)
 
 
 def pose(

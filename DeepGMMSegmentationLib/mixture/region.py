@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -60,6 +60,24 @@ class Region:
     spread: np.ndarray
     index: Tensor
     valid: Tensor
+
+    def only(self, b: int) -> Region:
+        """Return the region of mixture b alone, where every slice has one of its own."""
+        _, height, width = self.mask.shape
+        slices, rows, columns = self.crop
+        index = self.index[b, self.valid[b]] - b * height * width
+        per_mixture = ("shift", "scale", "centre", "spread")
+        return replace(
+            self,
+            images=self.images[:, [b]],
+            present=self.present[:, [b]],
+            mask=self.mask[[b]],
+            crop=(slices[[b]], rows, columns),
+            slices=(self.slices[b],),
+            index=index[None],
+            valid=torch.ones(1, len(index), dtype=torch.bool),
+            **{name: getattr(self, name)[[b]] for name in per_mixture},
+        )
 
     def gather(self, grid: Tensor) -> Tensor:
         """Take each mixture's voxels from a grid ``(Z, C, H, W)`` to ``(B, C, N)``."""

@@ -12,13 +12,15 @@ from torch import nn
 
 from ..result import ProgressCallback
 from . import deep, em, matching
-from .fit import Fit
+from .fit import Fit, combine, join
 from .model import Mixture
 from .problem import Problem
 from .unet import unet_for
 
 # How much more than the prior a stroke counts where a start is brought into order.
 STROKES_COUNT = 1e6
+# How often a random start is drawn for mixtures that stay where all classes are the same.
+DRAWS = 10
 
 
 def fit(
@@ -28,6 +30,10 @@ def fit(
     heartbeat: Optional[Callable[[], None]] = None,
 ) -> Fit:
     """Fit the problem's method from a seed.
+
+    A deep method has one network for all slices where they share a mixture (``scope="volume"``),
+    else, as in the paper, one for each, all from the same random weights and each with a stop of
+    its own.
 
     Parameters
     ----------
@@ -40,10 +46,37 @@ def fit(
     """
     settings = problem.settings
     if not settings.deep:
-        return em.fit(problem.observations, _start(problem, seed), settings, progress)
+        found = em.fit(problem.observations, _start(problem, seed), settings, progress)
+        for draw in range(1, DRAWS if settings.start == "random" else 1):
+            stuck = em.alike(found.mixture)
+            if not stuck.any():
+                break
+            start = _start(problem, seed, draw)
+            again = em.fit(problem.observations, start, settings, progress)
+            found = combine([found, again], stuck)
+        return found
+    mixtures = len(problem.region.slices)
+    if mixtures == 1:
+        return _fit_network(problem, seed, progress, heartbeat)
+
+    def progress_of(b: int) -> Optional[ProgressCallback]:
+        return progress and (lambda event: progress(event.within(b, mixtures)))
+
+    return join(
+        [_fit_network(problem.only(b), seed, progress_of(b), heartbeat) for b in range(mixtures)]
+    )
+
+
+def _fit_network(
+    problem: Problem,
+    seed: int,
+    progress: Optional[ProgressCallback],
+    heartbeat: Optional[Callable[[], None]],
+) -> Fit:
+    """Fit a network with random weights to all slices of the problem together."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = unet_for(settings, len(problem.roles))
+        network = unet_for(problem.settings, len(problem.roles))
     return deep.fit(problem, network, problem.network_input(problem.roles), progress, heartbeat)
 
 
@@ -78,7 +111,7 @@ def predict(
     return dataclasses.replace(answer, converged=True)
 
 
-def _start(problem: Problem, seed: int) -> Mixture:
+def _start(problem: Problem, seed: int, draw: int = 0) -> Mixture:
     """Return the start of EM, its classes in the order of the prior or of the strokes."""
     settings = problem.settings
     if settings.start == "prior":
@@ -89,7 +122,7 @@ def _start(problem: Problem, seed: int) -> Mixture:
     if settings.start == "means":
         means = torch.from_numpy(problem.given_means).to(problem.device)
         return em.start_mixture(problem.observations, means, settings, seed)
-    return _in_order(problem, em.start_mixture(problem.observations, None, settings, seed))
+    return _in_order(problem, em.start_mixture(problem.observations, None, settings, seed, draw))
 
 
 def _in_order(problem: Problem, mixture: Mixture) -> Mixture:

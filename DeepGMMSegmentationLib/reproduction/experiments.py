@@ -31,7 +31,8 @@ from .scores import Score
 
 # Whose classes come out as the tissues that they are taken for.
 NAMED = ("SVGMMμ", "deepSVGμ", "deepSVG prior", "infarct EM", "infarct network")
-BATCH = 4  # slices behind a gradient step
+BATCH = 4  # slices behind a gradient step of our trainings
+PAPERS = ("deepSVG", "deepSVGμ")  # trained as the paper's authors did; the others as we do
 COLLAPSED = 0.01  # of the region: a class that has less is not there
 
 
@@ -178,11 +179,14 @@ def _train(
 ) -> tuple[TrainedNetwork, str]:
     """Return a trained network, and how its training went."""
     checkpoint, note = (folder / (_ascii(method) + ending) for ending in (".checkpoint", ".txt"))
+    training = Training.paper(epochs=protocol.epochs)
+    if method not in PAPERS:
+        training = Training(teacher=TEACHERS[method], epochs=protocol.epochs, batch=BATCH)
     resumed, began = checkpoint.exists(), time.perf_counter()
     trained = train(
         [item.case for item in slices],
         settings,
-        Training(teacher=TEACHERS[method], epochs=protocol.epochs, batch=BATCH),
+        training,
         checkpoint_file=checkpoint,
         progress=progress,
     )
@@ -190,7 +194,7 @@ def _train(
         seconds = f"{time.perf_counter() - began:.0f} s{' since an interruption' * resumed}"
         text = (
             f"{method} was trained on {len(slices)} slices for at most {protocol.epochs} epochs; "
-            f"the best was epoch {trained.training['epoch']}; {seconds}."
+            f"the network is that of epoch {trained.training['epoch']}; {seconds}."
         )
         write_bytes(note, text.encode())
     return trained, note.read_text(encoding="utf-8")

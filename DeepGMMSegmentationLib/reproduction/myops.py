@@ -130,6 +130,7 @@ def _read_patient(folder: Path, truth_path: Path, crop: int) -> list[Slice]:
             tissues=TISSUES,
             roles=tuple(SUFFIXES),
             spacing=(depth, height, width),
+            patient=patient,
         )
         slices.append(Slice(patient, z, case))
     return slices

@@ -16,7 +16,7 @@ from ..training.settings import DEPTH
 from .myops import TISSUES, Slice
 
 TABLES = {
-    1: ("GMM", "deepG", "SVGMM", "deepSVG"),
+    1: ("GMM", "deepG", "SVGMM", "SVGMM random", "deepSVG"),
     2: (
         *("SVGMM", "deepSVG", "SVGMMμ", "deepSVGμ"),
         *("deepSVG prior", "infarct EM", "infarct network"),
@@ -94,6 +94,8 @@ def settings_of(method: str, protocol: Protocol, training: Sequence[Slice]) -> S
     if method.endswith("μ"):
         means = mean_intensities(training, protocol.seed).tolist()
         return Settings.paper(method[:-1], means=means, **common)
+    if method == "SVGMM random":
+        return Settings.paper("SVGMM", start="random", **common)
     if method == "deepSVG prior":
         return Settings.paper("deepSVG", prior=estimated_prior(training), **common)
     return Settings.paper(method, **common)

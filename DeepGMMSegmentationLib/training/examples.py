@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Optional
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from ..mixture.problem import Problem, pose
 from ..mixture.region import prepare
 from ..mixture.solver import fit
 from ..settings import Settings
+from .deformation import add_noise, deform
 
 # The closed form in which a teacher does what the network learns.
 TEACHERS = {"deepG": "GMM", "deepSVG": "SVGMM"}
@@ -39,23 +41,29 @@ class Example:
     inputs: Tensor
     target: Optional[Tensor]
 
-    def losses(self, network: nn.Module) -> tuple[Tensor, Tensor]:
-        """Return the loss of the network's answer, and its NLL, each a mean over the mixtures.
+    def losses(self, network: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the loss of the network's answer, its NLL, and μ − μ_data ``(B, K, M)``.
 
-        The loss is NLL + λ‖μ − μ_data‖² after an M-step from the answer (algorithm 4), or the
-        cross-entropy between the teacher's responsibilities and the answer.
+        Loss and NLL are means over the mixtures. The loss is NLL + λ‖μ − μ_data‖² after an M-step
+        from the answer (algorithm 4), or the cross-entropy between the teacher's responsibilities
+        and the answer.
         """
         answer = self.problem.loss(network(self.inputs))
         if self.target is None:
-            return answer.loss, answer.nll.mean()
+            return answer.loss, answer.nll.mean(), answer.offset
         w, mask = answer.responsibilities, self.problem.observations.mask
         log_w = w.clamp_min(torch.finfo(w.dtype).tiny).log()
         entropy = -(self.target * log_w).sum(1) * mask
-        return (entropy.sum(-1) / mask.sum(-1)).mean(), answer.nll.mean()
+        return (entropy.sum(-1) / mask.sum(-1)).mean(), answer.nll.mean(), answer.offset
 
 
 def make_example(
-    case: Case, roles: tuple[str, ...], settings: Settings, teacher: str, device: torch.device
+    case: Case,
+    roles: tuple[str, ...],
+    settings: Settings,
+    teacher: str,
+    device: torch.device,
+    rng: Optional[np.random.Generator] = None,
 ) -> Example:
     """Crop and normalise a case, and ask the teacher.
 
@@ -71,6 +79,8 @@ def make_example(
         What the network is drawn to; see `Training`.
     device : torch.device
         Where the example is kept.
+    rng : Generator, optional
+        Changes images and region at random, as the paper's authors do.
 
     Raises
     ------
@@ -83,11 +93,15 @@ def make_example(
             f"{case.name} has no {missing[0]}; every case needs the same sequences. Leave it, or "
             "the sequence, out."
         )
+    if rng is not None:
+        case = deform(case, rng)
     images = case.images[[case.roles.index(role) for role in roles]]
     try:
         region = prepare(images, case.roi, case.spacing, roles, settings)
     except InvalidInput as error:
         raise InvalidInput(f"{case.name}: {error}") from error
+    if rng is not None:
+        region = add_noise(region, rng)
     drawn = infer_proportions(images, case.roi, case.spacing, roles, settings)
     proportions = None if drawn is None else drawn.probabilities[(slice(None), *region.crop)]
     problem = pose(region, roles, settings, device, proportions=proportions)

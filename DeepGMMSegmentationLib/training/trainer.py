@@ -42,6 +42,8 @@ def train(
 ) -> TrainedNetwork:
     """Train a network; the one of the epoch with the lowest held-out loss is returned.
 
+    Without held-out cases it is that of the last epoch.
+
     Processes that have joined (`distributed.joined`) share each batch and come to the same network.
 
     Parameters
@@ -116,6 +118,10 @@ def _check(settings: Settings, training: Training) -> None:
             f"{distributed.count()} processes cannot share a batch of {training.batch}; "
             "raise batch."
         )
+    if training.penalty == "batch" and (training.teacher == "em" or distributed.count() > 1):
+        raise InvalidInput(
+            'A penalty on the mean of a batch is for teacher "none" and one process; leave it out.'
+        )
 
 
 class _Run:
@@ -126,11 +132,16 @@ class _Run:
         self.device = resolve_device(settings.device)
         self.roles: tuple[str, ...] = ()
         self.examples: list[Example] = []
+        self.patients: list[str] = []
+        self.cases: list[Case] = []  # where their images are changed
         for case in cases:
             self.roles = self.roles or tuple(case.roles)
             self.examples.append(
                 make_example(case, self.roles, settings, training.teacher, self.device)
             )
+            self.patients.append(case.patient or f"case {len(self.patients)}")
+            if training.augmentation == "image":
+                self.cases.append(case)
         self.seen, self.held_out = self._split()
         self.pixel = pixel_size([self.examples[i].problem.region.spacing for i in self.seen])
         with torch.random.fork_rng(devices=[]):
@@ -144,25 +155,35 @@ class _Run:
         self.best: dict[str, Any] = {"epoch": 0, "loss": math.inf}
 
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return which cases the network is trained on, and which it is judged on."""
-        count, part = len(self.examples), self.training.held_out
+        """Return which cases the network is trained on, and which it is judged on.
+
+        No patient has cases among both.
+        """
+        patients = np.array(list(dict.fromkeys(self.patients)))
+        count, part = len(patients), self.training.held_out
         held_out = max(1, round(part * count)) if part > 0 else 0
         if count - held_out < 1:
             raise InvalidInput(
-                f"There are {count} cases, which is too few; give more, or held_out 0."
-            )
-        if count - held_out < distributed.count():
-            raise InvalidInput(
-                f"{distributed.count()} processes cannot share {count - held_out} cases; "
-                "start fewer."
+                f"There are {len(self.patients)} cases of {count} patients, which is too few; give "
+                "more, or held_out 0."
             )
         order = np.random.default_rng(self.settings.seed).permutation(count)
-        return np.sort(order[held_out:]), np.sort(order[:held_out])
+        judged = np.isin(self.patients, patients[order[:held_out]])
+        seen = np.flatnonzero(~judged)
+        if len(seen) < distributed.count():
+            raise InvalidInput(
+                f"{distributed.count()} processes cannot share {len(seen)} cases; start fewer."
+            )
+        return seen, np.flatnonzero(judged)
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or the held-out loss has not fallen for long enough."""
+        """Whether all epochs are done, or the loss has settled."""
         done, training = len(self.history), self.training
+        if training.epoch_tolerance > 0 and done >= max(2, training.min_epochs):
+            before, now = (row["held_out_nll"] for row in self.history[-2:])
+            if abs(before - now) < training.epoch_tolerance:
+                return True
         return done == training.epochs or done - self.best["epoch"] >= training.patience
 
     def epoch(self) -> None:
@@ -177,7 +198,9 @@ class _Run:
             self._step(epoch, batch, losses)
         with torch.no_grad():
             for i in self.held_out[distributed.rank() :: distributed.count()]:
-                losses[:, i] = torch.stack(self.examples[i].losses(self._seen_as(i, self.network)))
+                losses[:, i] = torch.stack(
+                    self.examples[i].losses(self._seen_as(i, self.network))[:2]
+                )
         losses = distributed.sum_over_processes(losses).cpu()
         judged = losses[:, self.held_out if len(self.held_out) else self.seen].mean(1)
         row = {
@@ -188,7 +211,7 @@ class _Run:
             "held_out_nll": float(judged[1]),
         }
         self.history.append(row)
-        if row["held_out_loss"] < self.best["loss"]:
+        if not len(self.held_out) or row["held_out_loss"] < self.best["loss"]:
             weights = {
                 name: value.cpu().clone() for name, value in self.network.state_dict().items()
             }
@@ -198,20 +221,38 @@ class _Run:
         """Make one gradient step on the mean loss of a batch, of which this process has a part."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        offsets: list[Tensor] = []
         for i in batch[distributed.rank() :: distributed.count()]:
-            example = self.examples[i]
-            mask = torch.from_numpy(example.problem.region.mask)
-            rng = np.random.default_rng((self.settings.seed, epoch, i))
-            view = Augmented(self.shared, mask, len(self.roles), self.training, rng)
-            own = torch.stack(example.losses(self._seen_as(i, view)))
-            losses[:, i] = own.detach()
-            loss = loss + own[0] / len(batch)
+            example, view = self._example(epoch, i)
+            own, nll, offset = example.losses(self._seen_as(i, view))
+            losses[:, i] = torch.stack([own, nll]).detach()
+            loss = loss + own / len(batch)
+            offsets.append(offset)
+        if self.training.penalty == "batch":
+            # The square of the mean in place of the mean of the squares.
+            squares = torch.stack([(offset**2).sum((1, 2)).mean() for offset in offsets]).mean()
+            mean = torch.stack([offset.mean(0) for offset in offsets]).mean(0)
+            loss = loss - self.settings.mean_penalty * (squares - (mean**2).sum())
         # The processes' gradients are averaged, but their losses add up.
         (loss * distributed.count()).backward()
         norm = clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
         if not torch.isfinite(norm):
             raise InvalidInput(f"The loss ran away in epoch {epoch + 1}; lower initial_rate.")
         self.optimizer.step()
+
+    def _example(self, epoch: int, i: int) -> tuple[Example, nn.Module]:
+        """Return case `i` as it is in this epoch, and the network's view of it."""
+        rng = np.random.default_rng((self.settings.seed, epoch, i))
+        if self.cases:
+            teacher = self.training.teacher
+            arguments = self.cases[i], self.roles, self.settings, teacher, self.device
+            try:
+                return make_example(*arguments, rng), self.shared
+            except InvalidInput:  # too little of the region was left
+                return self.examples[i], self.shared
+        example = self.examples[i]
+        mask = torch.from_numpy(example.problem.region.mask)
+        return example, Augmented(self.shared, mask, len(self.roles), self.training, rng)
 
     def _seen_as(self, i: int, network: nn.Module) -> nn.Module:
         return AtPixel(network, self.pixel, self.examples[i].problem.region.spacing)

@@ -88,7 +88,7 @@ def test_every_number_has_a_range_and_every_bound_is_finite():
     assert numbers | {"degrees_of_freedom"} == set(RANGES)
     assert all(math.isfinite(bound) for bounds in RANGES.values() for bound in bounds)
     assert RANGES["degrees_of_freedom"] == (1.0, 1e6)
-    assert RANGES["variance_floor"][0] == 1e-9
+    assert RANGES["variance_floor"][0] == 1e-10
     assert RANGES["classes"] == (2, 8)
 
 
@@ -193,9 +193,10 @@ def test_the_papers_values(method):
         "classes": 4,
         "covariance": "diag",
         "scope": "slice",
-        "start": "random",
+        "start": "kmeans" if method == "SVGMM" else "random",
         "normalize": "image",
         "max_iterations": 200 if deep else 100,
+        "variance_floor": 1e-6 if method == "GMM" else 1e-10,
         "tolerance": 0.0002 if method == "GMM" else 0.001,
         "margin": 24.0,
         "restarts": 1,
@@ -208,7 +209,7 @@ def test_the_papers_values(method):
         "min_island": 0.0,
     }
     if deep:
-        stated.update(weight_decay=0.001, gradient_clip=12.0, min_iterations=10)
+        stated.update(weight_decay=0.001, gradient_clip=12.0, min_iterations=12)
         stated.update(filters=32, depth=4, learning_rate=0.0001)
     assert {name: getattr(record, name) for name in stated} == stated
     assert Settings.paper(method, classes=3) == dataclasses.replace(record, classes=3)

@@ -59,7 +59,7 @@ def test_the_loss_of_algorithm_4_is_nll_and_distance_to_the_prior():
     region = example.problem.region
     rng = np.random.default_rng(1)
     logits = rng.normal(size=(2, 3, *region.mask.shape[1:]))
-    loss, nll = example.losses(Answer(torch.from_numpy(logits)))
+    loss, nll, _ = example.losses(Answer(torch.from_numpy(logits)))
 
     nlls, distances = [], []
     for z in range(2):  # each slice is an image with an M-step of its own
@@ -92,7 +92,7 @@ def test_the_loss_of_a_teacher_is_the_cross_entropy_to_its_responsibilities():
         roles=case.roles,
     ).probabilities[(slice(None), *region.crop)][:, region.mask]
     logits = np.random.default_rng(1).normal(size=(2, 3, *region.mask.shape[1:]))
-    loss, _ = example.losses(Answer(torch.from_numpy(logits)))
+    loss, *_ = example.losses(Answer(torch.from_numpy(logits)))
     bias = example.problem.observations.bias[0].numpy()
     answered = np.moveaxis(logits, 1, 0)[:, region.mask] + bias
     answered -= np.log(np.exp(answered).sum(axis=0))
@@ -254,7 +254,7 @@ def test_a_case_that_cannot_be_used_is_named():
     empty = dataclasses.replace(small_case(1), roi=np.zeros_like(small_case(1).roi))
     with pytest.raises(InvalidInput, match="case 1: The region is empty"):
         train([small_case(0), empty], small_settings())
-    with pytest.raises(InvalidInput, match="1 cases, which is too few"):
+    with pytest.raises(InvalidInput, match="1 cases of 1 patients, which is too few"):
         train(small_cases(1), small_settings())
 
 
