@@ -33,6 +33,7 @@ SECTORS = (6, 6, 4, 1)  # of each ring
 # N Engl J Med 2000;343:1445-1453: up to half of the wall is called viable.
 EXTENTS = {"0 %": 0, "1–25 %": 25, "26–50 %": 50, "51–75 %": 75, "76–100 %": 100}
 VIABLE = 50
+DIRECTIONS = 72  # of the polar map: 5° each
 FLAT = 0.05  # taper below which base and apex cannot be told apart
 OBLIQUE = 30.0  # degrees between long axis and slices' normal beyond which they are not short-axis
 
@@ -86,6 +87,10 @@ class Aha:
     warnings, notes : tuple of str
         What makes the segments unreliable, and what else the reader should know, one sentence
         each.
+    polar : tuple of tuple of float or None
+        The transmurality in percent in 72 directions of 5°, from the RV insertion towards the
+        septum, of each slice with a cavity, from the base; None where there is no chord. Empty
+        without an insertion point or a scar class.
     """
 
     segments: tuple[Segment, ...]
@@ -94,6 +99,7 @@ class Aha:
     judged: Optional[int]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    polar: tuple[tuple[Optional[float], ...], ...] = ()
 
 
 def measure_segments(
@@ -149,6 +155,7 @@ def measure_segments(
     offset = np.stack([y, x], axis=1) * np.asarray(spacing[1:]) - outline.centers[z]
     angles = np.arctan2(offset[:, 0], offset[:, 1])
     names: tuple[str, ...] = NAMES
+    polar: tuple[tuple[Optional[float], ...], ...] = ()
     if insertion is None:
         notes.append(
             "No RV-insertion point was given, so only the thirds of the ventricle are told apart; "
@@ -160,6 +167,8 @@ def measure_segments(
         sense = (-1 if apex_first else 1) * (-1 if mirrored else 1)
         of_voxel = _numbers(rings[z], sense * (angles - start))
         of_chord = _numbers(rings[lines.slices], sense * (lines.angles - start))
+        if "scar" in tissues:
+            polar = _polar(lines, sense * (lines.angles - start), apex_first)
     voxels = np.bincount(of_voxel, minlength=len(names))
     infarct = _percent(labels, tissues, INFARCT, of_voxel, voxels, wall)
     edema = _percent(labels, tissues, ("edema",), of_voxel, voxels, wall)
@@ -175,7 +184,7 @@ def measure_segments(
     viable = judged = None
     if means and insertion is not None:
         viable, judged = sum(_rounded(mean) <= VIABLE for mean in means), len(means)
-    return Aha(tuple(segments), apex_first, viable, judged, tuple(warnings), tuple(notes))
+    return Aha(tuple(segments), apex_first, viable, judged, tuple(warnings), tuple(notes), polar)
 
 
 def insertion_index(
@@ -254,6 +263,20 @@ def _numbers(rings: np.ndarray, turn: np.ndarray) -> np.ndarray:
         [(six + 1) % 6, 6 + (six + 1) % 6, 12 + (four + 1) % 4],
         default=16,
     )
+
+
+def _polar(
+    lines: Chords, turn: np.ndarray, apex_first: bool
+) -> tuple[tuple[Optional[float], ...], ...]:
+    """Return the mean transmurality by slice and by angle from the insertion; see `Aha`."""
+    directions = (np.degrees(turn) % 360 // (360 / DIRECTIONS)).astype(int)
+    rows = []
+    for z in np.unique(lines.slices)[:: -1 if apex_first else 1]:
+        here = lines.slices == z
+        counts = np.bincount(directions[here], minlength=DIRECTIONS)
+        sums = np.bincount(directions[here], lines.transmurality[here], DIRECTIONS)
+        rows.append(tuple(100 * float(s) / int(n) if n else None for s, n in zip(sums, counts)))
+    return tuple(rows)
 
 
 def _percent(

@@ -9,6 +9,7 @@ from typing import Optional
 
 import numpy as np
 
+from ..cardiac.aha import Aha
 from ..cardiac.infarct import SALVAGE, Infarct
 from ..cardiac.measures import Measures, proposed_remote
 from ..cardiac.sizes import TissueSize
@@ -18,6 +19,7 @@ from ..tissues import tissue
 from .bullseye import draw_bullseye
 from .figures import draw_figure, draw_remote
 from .markup import NONE, amount, items, number, page, picture, table, warning_box
+from .polar import draw_polar
 
 
 def render_report(
@@ -176,8 +178,16 @@ def _location(measures: Measures) -> str:
         )
     return (
         f"<h2>Where</h2>{viable}{picture(draw_bullseye(measures.aha.segments), caption)}"
+        f"{_polar(measures.aha)}"
         f"<details><summary>Segments in numbers</summary>{table(header, lines)}</details>"
     )
+
+
+def _polar(aha: Aha) -> str:
+    if not aha.polar:
+        return ""
+    caption = "Transmurality in every direction; base outside, the slice nearest the apex inside."
+    return picture(draw_polar(aha.polar), caption)
 
 
 def _yardsticks(measures: Measures) -> str:

@@ -16,6 +16,7 @@ from DeepGMMSegmentationLib.cardiac.measures import measure, proposed_remote
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.mixture.postprocess import clean
 from DeepGMMSegmentationLib.report.html import render_report
+from DeepGMMSegmentationLib.report.polar import draw_polar
 from DeepGMMSegmentationLib.report.tables import case_csv, cohort_csv, rows
 
 NAMES = ("blood pool", "healthy myocardium", "edema", "scar")
@@ -142,7 +143,7 @@ def test_the_report_shows_the_same_figures_and_loads_nothing(case, result, measu
         assert (f"{grams:.0f}" if grams > 10 else f"{grams:.1f}") in shown
     assert "7 mid anterior" in shown
     assert "No automatic check raised a warning." in shown
-    assert read.tags.count("img") == 4  # pictures, bull's-eye, remote myocardium, entropy
+    assert read.tags.count("img") == 5  # tissues, bull's-eye, polar, remote myocardium, entropy
     assert all(address.startswith("data:image/png;base64,") for address in read.addresses)
     assert "script" not in read.tags
     assert "http" not in text.replace("http-equiv", "")
@@ -334,6 +335,30 @@ def test_what_a_sequence_lacks_is_told_and_drawn_as_missing(case, result):
     blind = measure(result, images).slices
     assert [part.infarct is not None for part in blind] == [part.slice > 0 for part in blind]
     assert "it lacks slices" in render_report(found, result, images)
+
+
+def test_the_polar_map_agrees_with_the_segments(measures):
+    polar = np.array(measures.aha.polar, float)
+    assert polar.shape[1] == 72
+    assert np.isfinite(polar).all()
+    means = {s.name: s.mean_transmurality for s in measures.aha.segments}
+    # From the insertion the septum follows, 60° a segment; the first third of the slices is basal.
+    third = len(polar) // 3
+    for name, place in (("anteroseptal", 0), ("inferior", 2), ("anterior", 5)):
+        values = polar[:third, 12 * place : 12 * place + 12]
+        assert values.mean() == pytest.approx(means[f"basal {name}"], abs=3)
+    assert means["basal anteroseptal"] > 10 > means["basal inferior"]
+    whole = [means[s.name] for s in measures.aha.segments if means[s.name] is not None]
+    assert min(whole) <= polar.mean() <= max(whole)
+
+
+def test_polar_maps_are_in_the_report_where_there_is_an_insertion(case, result, measures):
+    assert "Transmurality in every direction" in render_report(measures, result, case.images)
+    plain = measure(result, case.images)
+    assert plain.aha.polar == ()
+    assert "Transmurality in every direction" not in render_report(plain, result, case.images)
+    gap = [[None, *measures.aha.polar[0][1:]], *measures.aha.polar[1:]]
+    draw_polar(gap).savefig(io.BytesIO())
 
 
 def test_figures_of_the_heart_that_rest_on_slices_without_their_sequence_are_warned_of(
