@@ -32,9 +32,11 @@ def size_table(result: Result, warnings: Sequence[str]) -> str:
     ]
     density = result.settings.density
     for size in measure_sizes(result.labels, result.tissues, result.spacing, density):
-        wall = "" if size.percent_of_myocardium is None else f"{size.percent_of_myocardium:.1f}"
+        wall = grams = ""  # blood has no mass of myocardium
+        if size.percent_of_myocardium is not None:
+            wall, grams = f"{size.percent_of_myocardium:.1f}", f"{size.grams:.1f}"
         lines.append(
-            f"{size.tissue:<20} {size.voxels:>9} {size.ml:>8.1f} {size.grams:>8.1f} "
+            f"{size.tissue:<20} {size.voxels:>9} {size.ml:>8.1f} {grams:>8} "
             f"{size.percent_of_region:>9.1f} {wall:>13}".rstrip()
         )
     lines += [f"Warning: {text}" for text in warnings]

@@ -18,7 +18,7 @@ from ..result import Result
 from ..tissues import tissue
 from .bullseye import draw_bullseye
 from .figures import draw_figure, draw_remote
-from .markup import NONE, amount, items, number, page, picture, table, warning_box
+from .markup import NONE, amount, items, number, page, picture, table, warning_box, whole
 from .polar import draw_polar
 
 
@@ -144,7 +144,7 @@ def _tissues(measures: Measures) -> str:
                 swatch + escape(size.tissue),
                 str(size.voxels),
                 amount(size.ml),
-                amount(size.grams if measures.infarct else None),
+                amount(None if size.percent_of_myocardium is None else size.grams),
                 amount(size.percent_of_myocardium),
                 amount(size.percent_of_region),
                 interval,
@@ -161,11 +161,11 @@ def _location(measures: Measures) -> str:
     lines = [
         [
             escape(f"{s.number} {s.name}" if s.number else s.name),
-            number(s.infarct_percent, 0),
-            number(s.edema_percent, 0),
+            whole(s.infarct_percent),
+            whole(s.edema_percent),
             s.extent or NONE,
-            number(s.mean_transmurality, 0),
-            number(s.max_transmurality, 0),
+            whole(s.mean_transmurality),
+            whole(s.max_transmurality),
         ]
         for s in measures.aha.segments
     ]

@@ -77,3 +77,8 @@ def amount(value: Optional[float]) -> str:
 def number(value: Optional[float], digits: int = 1) -> str:
     """Return a number with so many decimals, or a dash for none."""
     return NONE if value is None else f"{value:.{digits}f}"
+
+
+def whole(percent: Optional[float]) -> str:
+    """Return a percentage without decimals; what is above 0 never reads 0."""
+    return "&lt; 1" if percent is not None and 0 < percent < 0.5 else number(percent, 0)

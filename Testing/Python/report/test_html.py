@@ -16,6 +16,7 @@ from DeepGMMSegmentationLib.cardiac.measures import measure, proposed_remote
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.mixture.postprocess import clean
 from DeepGMMSegmentationLib.report.html import render_report
+from DeepGMMSegmentationLib.report.markup import whole
 from DeepGMMSegmentationLib.report.polar import draw_polar
 from DeepGMMSegmentationLib.report.tables import case_csv, cohort_csv, rows
 
@@ -148,6 +149,14 @@ def test_the_report_shows_the_same_figures_and_loads_nothing(case, result, measu
     assert "script" not in read.tags
     assert "http" not in text.replace("http-equiv", "")
     assert "$" not in shown
+
+
+def test_blood_is_not_weighed_and_a_trace_of_infarct_is_not_0(case, result, measures):
+    page = render_report(measures, result, case.images)
+    row = page[page.index("</span>blood pool") :].split("</tr>")[0]
+    ml = next(size.ml for size in measures.sizes if size.tissue == "blood pool")
+    assert f"<td>{ml:.0f}</td><td>–</td>" in row
+    assert [whole(value) for value in (None, 0.0, 0.2, 0.7)] == ["–", "0", "&lt; 1", "1"]
 
 
 def test_the_report_escapes_names_and_shows_warnings(case, result):
