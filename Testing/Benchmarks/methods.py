@@ -25,6 +25,7 @@ preset = Settings.infarct
 
 CONTENDERS = [
     *((f"{method}, paper", ROLES, Settings.paper(method)) for method in ("GMM", "SVGMM")),
+    ("SVGMM, paper's text", ROLES, Settings.paper("SVGMM", start="random")),
     *((f"{method}, default", ROLES, Settings(method=method)) for method in METHODS),
     *(
         (f"{method}, infarct, {source}", ROLES, preset(ROLES, method=method, anatomy_from=source))
