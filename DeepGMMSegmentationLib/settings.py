@@ -26,7 +26,7 @@ from .tissues import are_drawn, class_names
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
 # How much the infarct preset heeds the tissue network.
-NETWORK_ANATOMY = 1.0
+NETWORK_ANATOMY = 1.5
 
 
 @documented
