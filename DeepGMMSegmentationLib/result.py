@@ -126,8 +126,9 @@ class Result:
         How probable it is, by the tissue network, that the heart has an "infarct", "edema" and
         "no_reflow" at all (None for what its sequences cannot tell); None without that network.
     intervals : dict of str to (float, float, float) or None
-        Expected volume, and the ends of its 90 % interval, of each tissue and the "infarct" in mL,
-        as the tissue network was calibrated; None without it, or in one slice.
+        Expected volume, and the ends of its 90 % interval, of each tissue and the "infarct" in mL.
+        The interval is as the tissue network was calibrated, and holds what is expected; None
+        without the network, or in one slice.
     """
 
     labels: np.ndarray

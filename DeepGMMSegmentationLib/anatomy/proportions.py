@@ -40,6 +40,9 @@ class Proportions:
     ) -> dict[str, tuple[float, float, float]]:
         """Return expected volume and 90 % interval of each class and the infarct, in mL.
 
+        Expected is what a mixture has made of the drawings. The interval is the drawings' own,
+        for those were calibrated, as far as it takes to hold what is expected.
+
         Parameters
         ----------
         probabilities : ndarray, shape ``(K, Z, Y, X)``
@@ -47,12 +50,22 @@ class Proportions:
         spacing : sequence of 3 float
             Millimetres per voxel, ``(z, y, x)``.
         """
+        own, ended = (
+            evidence.volumes(self._of_tissues(values), spacing, self.evidence)
+            for values in (self.probabilities, probabilities)
+        )
+        intervals = {}
+        for name in (*self.classes, *["infarct"] * ("scar" in self.classes)):
+            expected, (_, low, high) = ended[name][0], own[name]
+            intervals[name] = (expected, min(low, expected), max(high, expected))
+        return intervals
+
+    def _of_tissues(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return probabilities of all that is drawn, in its order, from those of the classes."""
         every = np.zeros((len(TISSUES), *probabilities.shape[1:]), probabilities.dtype)
         for name, values in zip(self.classes, probabilities):
             every[TISSUES.index(name)] = values
-        volumes = evidence.volumes(every, spacing, self.evidence)
-        wanted = [*self.classes, *["infarct"] * ("scar" in self.classes)]
-        return {name: volumes[name] for name in wanted}
+        return every
 
 
 def infer_proportions(

@@ -36,6 +36,19 @@ def test_every_method_takes_them(drawn_heart, method):
     assert set(result.intervals) == {*result.tissues, "infarct"}
 
 
+def test_intervals_are_the_networks_and_hold_what_the_mixture_expects(drawn_heart):
+    result = run(drawn_heart, ROLES, max_iterations=2)
+    settings, spacing = result.settings, drawn_heart.spacing
+    own = infer_proportions(drawn_heart.images, drawn_heart.roi, spacing, ROLES, settings)
+    calibrated = own.intervals(own.probabilities, spacing)
+    ml = np.prod(spacing) / 1000
+    for name, probabilities in zip(result.tissues, result.probabilities):
+        expected, low, high = result.intervals[name]
+        assert expected == pytest.approx(probabilities.sum() * ml, rel=1e-4)
+        assert low == min(calibrated[name][1], expected)
+        assert high == max(calibrated[name][2], expected)
+
+
 def test_a_result_turns_into_its_record_and_back(drawn_heart):
     result = run(drawn_heart, ROLES, max_iterations=2)
     again = Result.from_record(result.to_record(), result.labels, result.probabilities)
