@@ -19,6 +19,7 @@ from .tissues import TISSUES, shipped
 BLOOD, HEALTHY, EDEMA, SCAR, NO_REFLOW = range(len(TISSUES))
 # What may be absent from a heart: its name, and the tissues whose probabilities speak for it.
 QUESTIONS = {"infarct": (SCAR, NO_REFLOW), "edema": (EDEMA,), "no-reflow": (NO_REFLOW,)}
+SEEN_ON = {"infarct": "LGE", "edema": "T2", "no-reflow": "LGE"}
 BLUR = 0.12  # over the region's radius: what is smaller is noise
 NEIGHBOURS = (0.25, 0.5, 0.25)  # weights of the slices above, of the slice itself, and below
 LEAST = 1e-4  # of a probability, before its logarithm
@@ -32,12 +33,12 @@ class Evidence:
     Attributes
     ----------
     infarct, edema, no_reflow : float or None
-        None for edema without T2, on which alone it is seen.
+        None without the sequence on which alone it is seen: LGE, and T2 for edema.
     """
 
-    infarct: float
+    infarct: Optional[float]
     edema: Optional[float]
-    no_reflow: float
+    no_reflow: Optional[float]
 
 
 def weigh(
@@ -61,13 +62,14 @@ def weigh(
     """
     record = shipped()[1] if record is None else record
 
-    def answer(question: str) -> float:
+    def answer(question: str) -> Optional[float]:
+        if SEEN_ON[question] not in roles:
+            return None
         weights = np.array(record["evidence"][question])
         score = weights[0] + weights[1:] @ features(probabilities, spacing, QUESTIONS[question])
         return float(1 / (1 + np.exp(-np.clip(score, -30, 30))))
 
-    edema = answer("edema") if "T2" in roles else None
-    return Evidence(answer("infarct"), edema, answer("no-reflow"))
+    return Evidence(answer("infarct"), answer("edema"), answer("no-reflow"))
 
 
 def features(
@@ -102,9 +104,9 @@ def settle(probabilities: np.ndarray, evidence: Evidence) -> np.ndarray:
     settled = probabilities.copy()
     if evidence.edema is not None and evidence.edema < PRESENT["edema"]:
         _move(settled, EDEMA, HEALTHY)
-    if evidence.no_reflow < PRESENT["no_reflow"]:
+    if evidence.no_reflow is not None and evidence.no_reflow < PRESENT["no_reflow"]:
         _move(settled, NO_REFLOW, SCAR)
-    if evidence.infarct < PRESENT["infarct"]:
+    if evidence.infarct is not None and evidence.infarct < PRESENT["infarct"]:
         _move(settled, NO_REFLOW, HEALTHY)
         _move(settled, SCAR, HEALTHY)
     return settled
@@ -139,14 +141,14 @@ def volumes(
         "scar": evidence.infarct,
         "infarct": evidence.infarct,
         "no-reflow": evidence.no_reflow,
-        "edema": 0.0 if evidence.edema is None else evidence.edema,
+        "edema": evidence.edema,
     }
     answer = {}
     for name, tissues in volume_tissues().items():
         p = probabilities[list(tissues)].sum(axis=0)
         p = p[p > 0]
         low, high = (float(shifted(p, shift).sum()) for shift in record["shifts"][name])
-        if doubtful.get(name, 1.0) < CERTAIN:
+        if (doubtful.get(name, 1.0) or 0.0) < CERTAIN:
             low = 0.0
         answer[name] = (float(p.sum()) * ml, low * ml, high * ml)
     return answer

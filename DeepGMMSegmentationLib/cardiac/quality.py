@@ -18,7 +18,7 @@ from .sizes import WALL, mask, measure_sizes
 SMALL = 1.0  # percent of the region
 AGREEMENT = 0.7  # mean pairwise Dice over restarts
 VENTRICLE = (50, 600)  # mL of a left ventricle with its wall, from the smallest to the largest
-DOUBT = (0.1, 0.9)  # probabilities of presence between which it is undecided
+DOUBT = (0.2, 0.6)  # probabilities of presence between which it is undecided
 ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
 
 

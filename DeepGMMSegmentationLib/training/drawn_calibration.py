@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..anatomy.evidence import QUESTIONS, features, shifted, volume_tissues
+from ..anatomy.evidence import QUESTIONS, SEEN_ON, features, shifted, volume_tissues
 from ..anatomy.frame import Frames
-from ..anatomy.tissues import inputs
+from ..anatomy.tissues import ROLES, inputs
 from ..anatomy.unet import predict
 from ..hearts.drawing import draw
 from ..hearts.ranges import Ranges
@@ -37,12 +37,13 @@ class Answer:
     ----------
     probabilities, truth : ndarray, shape ``(5, Z, S, S)``
         0 outside the region.
-    has_t2 : bool
+    roles : tuple of str
+        The sequences that there were.
     """
 
     probabilities: np.ndarray
     truth: np.ndarray
-    has_t2: bool
+    roles: tuple[str, ...]
 
 
 def answers(network: nn.Module, ranges: Ranges, hearts: int, first: int = 0) -> Iterator[Answer]:
@@ -59,7 +60,8 @@ def answers(network: nn.Module, ranges: Ranges, hearts: int, first: int = 0) -> 
         answer, right = (
             (p * regions[:, None]).movedim(0, 1).numpy() for p in (probabilities, truth)
         )
-        yield Answer(answer, right, bool(drawn.present[0, 1]))
+        roles = tuple(role for role, there in zip(ROLES, drawn.present[0]) if there)
+        yield Answer(answer, right, roles)
 
 
 def calibrate(network: nn.Module, ranges: Ranges, hearts: int) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def calibrate(network: nn.Module, ranges: Ranges, hearts: int) -> dict[str, Any]
     """
     drawn = list(answers(network, ranges, hearts))
     temperature = _temperature(drawn)
-    cooled = [Answer(cool(one.probabilities, temperature), one.truth, one.has_t2) for one in drawn]
+    cooled = [Answer(cool(one.probabilities, temperature), one.truth, one.roles) for one in drawn]
     return {
         "temperature": temperature,
         "evidence": {question: _logistic(cooled, question) for question in QUESTIONS},
@@ -101,7 +103,7 @@ def _logistic(drawn: Sequence[Answer], question: str) -> list[float]:
     from sklearn.linear_model import LogisticRegression
 
     tissues = QUESTIONS[question]
-    asked = [one for one in drawn if question != "edema" or one.has_t2]
+    asked = [one for one in drawn if SEEN_ON[question] in one.roles]
     x = np.stack([features(one.probabilities, SPACING, tissues) for one in asked])
     y = np.array([present(one.truth, tissues) for one in asked])
     fit = LogisticRegression(C=1.0, max_iter=1000).fit(x, y)

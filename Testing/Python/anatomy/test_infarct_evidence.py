@@ -67,9 +67,13 @@ def test_scattered_scar_is_less_evidence_than_as_much_in_one_place():
     assert told[0] > told[1]
 
 
-def test_edema_is_not_told_without_t2():
-    assert weigh(ring(0.5), SPACING, ("LGE", "bSSFP"), RECORD).edema is None
-    assert weigh(ring(0.5), SPACING, ("LGE", "T2"), RECORD).edema is not None
+def test_nothing_is_told_without_the_sequence_that_shows_it():
+    def told(*roles):
+        return {name for name, p in vars(weigh(ring(0.5), SPACING, roles, RECORD)).items() if p}
+
+    assert told("LGE", "bSSFP") == {"infarct", "no_reflow"}
+    assert told("T2", "bSSFP") == {"edema"}
+    assert told("LGE", "T2") == {"infarct", "edema", "no_reflow"}
 
 
 def test_no_infarct_leaves_no_scar():

@@ -405,6 +405,22 @@ def test_remote_myocardium_is_proposed_where_there_is_no_infarct(case, result, m
     )
 
 
+@pytest.mark.parametrize(
+    ("probability", "verdict", "doubted"),
+    [(0.1, "none found", False), (0.25, "none found", True), (0.5, "found", True)],
+)
+def test_an_infarct_is_told_as_it_is_shown(case, result, probability, verdict, doubted):
+    presence = {"infarct": probability, "edema": 0.9, "no_reflow": 0.9}
+    intervals = dict.fromkeys([*result.tissues, "infarct"], (5.0, 1.0, 9.0))
+    told = replace(result, presence=presence, intervals=intervals)
+    figures = measure(told, case.images)
+    page = render_report(figures, told, case.images)
+    assert f"<b>{verdict}</b>" in page
+    assert any("infarct at all is undecided" in text for text in figures.warnings) == doubted
+    assert "the tissue network had not learned from" in " ".join(page.split())
+    assert "erred together" not in page
+
+
 def test_agreement_over_restarts_is_shown(case, result):
     several = replace(result, agreement=(0.9, 0.8, 0.75, float("nan"), 1.0))
     found = measure(several)
