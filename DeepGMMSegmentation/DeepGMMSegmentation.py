@@ -45,6 +45,7 @@ from DeepGMMSlicer.scene.snapshot import SNAPSHOT
 from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
+from DeepGMMSegmentationLib import fields
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.result import Progress
 from DeepGMMSegmentationLib.settings import Settings
@@ -295,17 +296,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def _translateChoices(self) -> None:
         """Call the choices by the words for them."""
         labels = texts.choiceLabels()
-        names = (
-            "method",
-            "scope",
-            "covariance",
-            "normalize",
-            "start",
-            "preset",
-            "hollow",
-            "shading",
-        )
-        for name in names:
+        for name in ("preset", *fields.choices(Settings)):
             selector = getattr(self.ui, f"{name}Selector")
             for i in range(selector.count):
                 choice = selector.itemText(i)
