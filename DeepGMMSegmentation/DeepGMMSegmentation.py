@@ -41,7 +41,8 @@ from DeepGMMSlicer.run import Run
 from DeepGMMSlicer.scene import sampledata, views
 from DeepGMMSlicer.scene.images import checkVolumes
 from DeepGMMSlicer.scene.labels import segmentsById
-from DeepGMMSlicer.scene.snapshot import SNAPSHOT
+from DeepGMMSlicer.scene.owned_nodes import PROBABILITIES, SNAPSHOT, ownedNodes, removeUnused
+from DeepGMMSlicer.scene.snapshot import earlierVersion
 from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
@@ -192,9 +193,16 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller: Any, event: Any, node: Any) -> None:
-        """Choose nothing in place of a node that vanishes, before the selectors take another."""
+        """Choose nothing in place of a node that vanishes, before the selectors take another.
+
+        What is hidden, and of use to that node alone, vanishes after it.
+        """
         if self._parameterNode:
             choices.forget(self._parameterNode, node)
+        if node.IsA("vtkMRMLSegmentationNode"):
+            hidden = [*ownedNodes(node, [PROBABILITIES]), *earlierVersion(node)]
+            if hidden:
+                qt.QTimer.singleShot(0, lambda: removeUnused(hidden))
 
     def onReload(self) -> None:
         """Reload the module's parts and the library with it."""

@@ -12,7 +12,7 @@ import vtk
 from DeepGMMSegmentationLib.errors import InvalidInput
 
 from .parameters import HEALTHY, PRESETS
-from .scene.owned_nodes import AUXILIARY, CHART, TABLE, ownedNodes
+from .scene.owned_nodes import AUXILIARY, CHART, PROBABILITIES, TABLE, ownedNodes
 from .scene.region import regionArray
 from .scene.snapshot import isEdited
 from .scene.stored_result import readRecord
@@ -114,6 +114,25 @@ class SafetyTests:
         np.testing.assert_array_equal(regionArray(drawn, "epi", first), voxels)
         self.assertEqual(ownedNodes(drawn), [])
         self.assertTrue(isEdited(drawn))
+
+    def test_DeletedResultTakesItsHiddenNodesAlong(self) -> None:
+        """Neither probabilities nor an earlier version stays behind; a clone keeps its own."""
+        volumes = slicer.util.getNodesByClass("vtkMRMLVectorVolumeNode")
+        segmentations = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        output = self.infarct()
+        self.infarct(output=output)
+        clone = newSegmentation("Clone")
+        clone.Copy(output)
+        self.infarct(output=output)
+        slicer.mrmlScene.RemoveNode(output)
+        slicer.app.processEvents()
+        self.assertEqual(len(ownedNodes(clone, [PROBABILITIES, TABLE])), 2)
+        self.logic.recompute(clone)
+        self.logic.undo(clone)
+        slicer.mrmlScene.RemoveNode(clone)
+        slicer.app.processEvents()
+        self.assertEqual(slicer.util.getNodesByClass("vtkMRMLVectorVolumeNode"), volumes)
+        self.assertEqual(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"), segmentations)
 
     def test_GivingUpThePlacementKeepsThePoint(self) -> None:
         """The insertion stays until a new one is placed, which is then the only one."""

@@ -16,6 +16,7 @@ TABLE, SEGMENTS, CHART, SERIES, MAP, ENTROPY, PROBABILITIES = (
     for role in ("Table", "Segments", "Chart", "Series", "Map", "Entropy", "Probabilities")
 )
 OWNED = (TABLE, SEGMENTS, CHART, SERIES, MAP, ENTROPY, PROBABILITIES)
+SNAPSHOT = "DeepGMMSegmentation.Snapshot"  # to a hidden segmentation, what this was before
 AUXILIARY = (SERIES, PROBABILITIES)  # hidden: not worth a place in any list of nodes
 
 
@@ -45,8 +46,19 @@ def replaceOwned(node: Any, owned: Sequence[tuple[str, Any]]) -> None:
         node.RemoveNodeReferenceIDs(role)
     for role, member in owned:
         node.AddNodeReferenceID(role, member.GetID())
-    for member in earlier:
-        slicer.mrmlScene.RemoveNode(member)
+    removeUnused(earlier)
+
+
+def removeUnused(members: Iterable[Any]) -> None:
+    """Remove those nodes to which no segmentation refers; a clone shares what its original has."""
+    scene = slicer.mrmlScene
+    for member in members:
+        if scene.IsNodePresent(member) and not any(
+            segmentation.HasNodeReferenceID(role, member.GetID())
+            for segmentation in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+            for role in (*OWNED, SNAPSHOT)
+        ):
+            scene.RemoveNode(member)
 
 
 @contextlib.contextmanager

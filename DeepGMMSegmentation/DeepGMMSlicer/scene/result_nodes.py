@@ -24,14 +24,16 @@ from .owned_nodes import (
     MAP,
     PROBABILITIES,
     SEGMENTS,
+    SNAPSHOT,
     TABLE,
     addNode,
     allOrNothing,
     ownedNodes,
     placeBeside,
+    removeUnused,
     replaceOwned,
 )
-from .snapshot import SNAPSHOT, addSnapshot, copyContent, keepSnapshot, markWritten
+from .snapshot import addSnapshot, copyContent, earlierVersion, keepSnapshot, markWritten
 from .stored_result import (
     CLASS,
     IMAGE,
@@ -93,6 +95,7 @@ def addResult(
         owned.append((PROBABILITIES, addProbabilities(result.probabilities, volumes[0])))
         placeBeside(volumes[0], node, owned)
     # From here on nothing can fail any more.
+    earlier = earlierVersion(node)
     if snapshot is not None:
         keepSnapshot(node, snapshot)
     # Not another vtkSegmentation: Slicer's Data module would go on to list the segments of this.
@@ -104,6 +107,7 @@ def addResult(
     for volume in volumes:
         node.AddNodeReferenceID(IMAGE, volume.GetID())
     replaceOwned(node, owned)
+    removeUnused(earlier)
     markWritten(node)
     node.SetAttribute(RECORD, text)
     return node
@@ -132,10 +136,11 @@ def undo(node: Any) -> None:
                 owned += _addMaps(result, tissues, probabilities, node.GetName())
             owned.append((PROBABILITIES, probabilities))
             placeBeside(node, node, owned)
-    snapshot.RemoveNodeReferenceIDs(PROBABILITIES)
+    earlier = earlierVersion(node)
     copyContent(snapshot, node)
     keepSnapshot(node, current)
     replaceOwned(node, owned)
+    removeUnused(earlier)
 
 
 def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
