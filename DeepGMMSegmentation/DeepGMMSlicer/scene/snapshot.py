@@ -6,11 +6,12 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import slicer
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from .labels import segmentsById
-from .owned_nodes import PROBABILITIES, SNAPSHOT, addNode, ownedNodes
+from .owned_nodes import PROBABILITIES, SNAPSHOT, makeNode, ownedNodes
 from .region import segmentImage
 from .stored_result import IMAGE, RECORD
 
@@ -30,10 +31,10 @@ def markWritten(node: Any) -> None:
 def addSnapshot(node: Any) -> Any:
     """Add a hidden copy of a segmentation and its record to the scene."""
     title = _("{name} (earlier)").format(name=node.GetName())
-    snapshot = addNode("vtkMRMLSegmentationNode", title, hidden=True)
+    snapshot = makeNode("vtkMRMLSegmentationNode", title, hidden=True)
     snapshot.SetSaveWithScene(False)
-    copyContent(node, snapshot)
-    return snapshot
+    copyContent(node, snapshot)  # later on the Data module would look for an item of its segments
+    return slicer.mrmlScene.AddNode(snapshot)
 
 
 def keepSnapshot(node: Any, snapshot: Any) -> None:
