@@ -40,11 +40,12 @@ from DeepGMMSlicer.parameters import (
 from DeepGMMSlicer.run import Run
 from DeepGMMSlicer.scene import sampledata, views
 from DeepGMMSlicer.scene.images import checkVolumes
-from DeepGMMSlicer.scene.labels import segmentsById
-from DeepGMMSlicer.scene.snapshot import SNAPSHOT
+from DeepGMMSlicer.scene.owned_nodes import PROBABILITIES, SNAPSHOT, ownedNodes, removeUnused
+from DeepGMMSlicer.scene.snapshot import earlierVersion
 from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
 
+from DeepGMMSegmentationLib import fields
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.result import Progress
 from DeepGMMSegmentationLib.settings import Settings
@@ -98,7 +99,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
         self._parameterNodeGuiTag = None
         self._basis: tuple = ()
-        self._region: Any = None
+        self._region: tuple[Any, str] = (None, "")
         self._run: Optional[Run] = None
         self._began = 0.0
         self._target: Any = None
@@ -114,6 +115,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.ui.tissueTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        self._showStatus("")
+        self.ui.statusLabel.setFixedHeight(2 * self.ui.statusLabel.fontMetrics().lineSpacing())
         self.logic = DeepGMMSegmentationLogic()
         scene = slicer.mrmlScene
         for event in (scene.StartCloseEvent, scene.StartImportEvent):
@@ -148,6 +151,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             for widget in vars(self.ui).values()
             if widget.property("SlicerParameterName") in brought
         ]
+        self._showTorch()
         self._showRunning(False)
         self.initializeParameterNode()
 
@@ -191,9 +195,16 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller: Any, event: Any, node: Any) -> None:
-        """Choose nothing in place of a node that vanishes, before the selectors take another."""
+        """Choose nothing in place of a node that vanishes, before the selectors take another.
+
+        What is hidden, and of use to that node alone, vanishes after it.
+        """
         if self._parameterNode:
             choices.forget(self._parameterNode, node)
+        if node.IsA("vtkMRMLSegmentationNode"):
+            hidden = [*ownedNodes(node, [PROBABILITIES]), *earlierVersion(node)]
+            if hidden:
+                qt.QTimer.singleShot(0, lambda: removeUnused(hidden))
 
     def onReload(self) -> None:
         """Reload the module's parts and the library with it."""
@@ -218,7 +229,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.update)
         self._parameterNode = node
         if node:
-            self._basis, self._region = presets.basis(node), node.region
+            self._basis, self._region = presets.basis(node), (node.region, node.segment)
             self._showSegments()  # before the segment is written to the widget
             self._parameterNodeGuiTag = node.connectGui(self.ui)
             self._translateChoices()
@@ -231,8 +242,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         if node is None:
             return
         self._followChoices()
-        self._showSegments()
         self._followRegion()
+        self._showSegments()
         fitted = not node.network  # a trained network brings its tissues and most settings
         for widget in self._broughtByNetwork:
             widget.enabled = fitted
@@ -265,13 +276,13 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             presets.matchTissuesToClasses(node)
 
     def _followRegion(self) -> None:
-        """Choose a likely segment of another region."""
+        """Choose a likely segment of another region, unless one was chosen with it."""
         node = self._parameterNode
-        region, self._region = self._region, node.region
-        if node.region is region or not isinstance(node.region, vtkMRMLSegmentationNode):
-            return
-        if node.segment not in segmentsById(node.region):
-            node.segment = choices.likelyRegion([node.region])[1]
+        before, self._region = self._region, (node.region, node.segment)
+        if node.region is not before[0] and node.segment in ("", before[1]):
+            segmented = isinstance(node.region, vtkMRMLSegmentationNode)
+            node.segment = choices.likelyRegion([node.region])[1] if segmented else ""
+            self._region = node.region, node.segment
 
     def _showReadiness(self) -> None:
         """Enable Apply, or say in its tooltip why it cannot be clicked."""
@@ -286,26 +297,23 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.ui.applyButton.toolTip = reason or _("Divide the region into its tissues.")
 
     def _showSegments(self) -> None:
-        region = self._parameterNode.region
-        segmented = isinstance(region, vtkMRMLSegmentationNode)
-        self.ui.segmentSelector.setCurrentNode(region if segmented else None)
-        self.ui.segmentSelector.setVisible(segmented)
+        """Offer the segments of the region, and select the one that is chosen."""
+        node, selector = self._parameterNode, self.ui.segmentSelector
+        segmented = isinstance(node.region, vtkMRMLSegmentationNode)
+        region = node.region if segmented else None
+        if selector.currentNode() is not region:
+            blocked = selector.blockSignals(True)
+            selector.setCurrentSegmentID("")  # or it would select the first one by itself
+            selector.setCurrentNode(region)
+            selector.setCurrentSegmentID(node.segment)
+            selector.blockSignals(blocked)
+        selector.setVisible(segmented)
         self.ui.segmentLabel.setVisible(segmented)
 
     def _translateChoices(self) -> None:
         """Call the choices by the words for them."""
         labels = texts.choiceLabels()
-        names = (
-            "method",
-            "scope",
-            "covariance",
-            "normalize",
-            "start",
-            "preset",
-            "hollow",
-            "shading",
-        )
-        for name in names:
+        for name in ("preset", *fields.choices(Settings)):
             selector = getattr(self.ui, f"{name}Selector")
             for i in range(selector.count):
                 choice = selector.itemText(i)
@@ -321,6 +329,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         node = self._parameterNode
         with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")), self._telling():
             dependencies.ensure(network=bool(node.network))
+            self._showTorch()
             request = makeRequest(node)
             self._began, self._target = time.monotonic(), node.output
             self._run = self.logic.process(
@@ -356,7 +365,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
                 self.ui.imagesButton.collapsed = True  # so that the findings have room
                 self.ui.resultButton.collapsed = False
                 self.ui.scrollArea.ensureWidgetVisible(self.ui.findingsBrowser)
-                views.showResult(output, node.show3D)
+                qt.QTimer.singleShot(0, lambda: views.showResult(output, node.show3D))
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -523,7 +532,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
     def _tell(self, text: str) -> None:
         if not self._closed:
-            self.ui.statusLabel.text = text.splitlines()[0] if text.strip() else ""
+            self._showStatus(text.splitlines()[0] if text.strip() else "")
             self.ui.logEdit.appendPlainText(text)
 
     def _showRunning(self, running: bool) -> None:
@@ -535,14 +544,22 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         if running:
             self.ui.applyButton.toolTip = _("End the run; nothing will be changed.")
         else:
-            self._showTorch()
             self.update()
 
     def _showProgress(self, event: Progress) -> None:
         elapsed = time.monotonic() - self._began
         secondsLeft = elapsed * (1 - event.fraction) / event.fraction
         self.ui.progressBar.value = int(1000 * event.fraction)
-        self.ui.statusLabel.text = texts.progressText(event, secondsLeft)
+        self._showStatus(texts.progressText(event, secondsLeft))
+
+    def _showStatus(self, text: str) -> None:
+        label = self.ui.statusLabel
+        label.text = label.toolTip = text
+        # A text that wraps would let Slicer scroll the panel, and hide Apply, rather than let the
+        # sections shrink.
+        policy = label.sizePolicy
+        policy.setHeightForWidth(False)
+        label.setSizePolicy(policy)
 
     def _showTorch(self) -> None:
         self.ui.torchLabel.text = dependencies.torchStatus()

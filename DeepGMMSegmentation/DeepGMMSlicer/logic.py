@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
@@ -176,7 +176,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         )
         name = _("{region} tissues").format(region=regionName(region, segment))
 
-        def finish(answer: Answer) -> vtkMRMLSegmentationNode:
+        def finish(answer: Answer) -> Generator[Any, None, None]:
             shown = tissues or [tissue(name, i) for i, name in enumerate(answer.result.tissues)]
             target = None if output and keepEdits and isEdited(output) else output
             return result_nodes.addResult(answer, shown, volumes, images, name, target, maps)

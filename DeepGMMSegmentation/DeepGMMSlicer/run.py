@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Callable, Optional
 
 import qt
@@ -34,7 +34,7 @@ class Run:
         worker: Worker,
         request: Request,
         nodes: Sequence[Any],
-        finish: Callable[[Answer], Any],
+        finish: Callable[[Answer], Generator[Any, None, None]],
         progress: Optional[ProgressCallback],
     ) -> None:
         """Begin.
@@ -47,13 +47,14 @@ class Run:
         nodes : sequence of vtkMRMLNode
             When one of them is deleted, the run ends.
         finish : callable
-            Puts the answer into the scene and returns the segmentation.
+            Puts the answer into the scene step by step; see `addResult`.
         progress : callable, optional
             Called with each `Progress`; may raise `Cancelled`.
         """
         self.done = False
         self._worker, self._nodes, self._finish = worker, nodes, finish
         self._progress = progress
+        self._steps: Optional[Generator[Any, None, None]] = None
         self._whenDone: Optional[Done] = None
         self._timer = qt.QTimer()
         self._timer.setInterval(int(1000 * PACE))
@@ -66,10 +67,12 @@ class Run:
             while True:
                 segmentation = self._look()
                 if self.done:
+                    self._steps.close()
                     return segmentation
                 if heartbeat:
                     heartbeat()
-                time.sleep(PACE)
+                if self._steps is None:
+                    time.sleep(PACE)
         except BaseException:
             self._stop()
             raise
@@ -85,6 +88,10 @@ class Run:
             self._end(None, Cancelled(_("Cancelled; nothing was changed.")))
 
     def _advance(self) -> None:
+        if self.done:  # what the result took the place of is removed
+            if next(self._steps, self) is self:
+                self._timer.stop()
+            return
         try:
             segmentation = self._look()
         except Exception as error:
@@ -92,21 +99,25 @@ class Run:
         else:
             if self.done:
                 self._end(segmentation, None)
+            elif self._steps is not None:
+                self._timer.setInterval(0)
 
     def _end(self, segmentation: Any, error: Optional[Exception]) -> None:
         if error is not None:
             self._stop()
-        self._timer.stop()
+            self._timer.stop()
         if self._whenDone:
             self._whenDone(segmentation, error)
 
     def _stop(self) -> None:
         self.done = True
+        if self._steps is not None:
+            self._steps.close()
         if self._worker.busy:
             self._worker.stop()
 
     def _look(self) -> Any:
-        """Hand on what the process has said; return the segmentation once it has answered."""
+        """Hand on what the process has said; return the segmentation once it is in the scene."""
         for node in self._nodes:
             if not slicer.mrmlScene.IsNodePresent(node):
                 raise InvalidInput(
@@ -114,11 +125,14 @@ class Run:
                         name=node.GetName()
                     )
                 )
+        if self._steps is not None:
+            segmentation = next(self._steps)
+            self.done = segmentation is not None
+            return segmentation
         for event in self._worker.poll():
             if isinstance(event, Answer):
-                self.done = True
-                return self._finish(event)
-            if isinstance(event, Progress):
+                self._steps = self._finish(event)
+            elif isinstance(event, Progress):
                 if self._progress:
                     self._progress(event)
             else:

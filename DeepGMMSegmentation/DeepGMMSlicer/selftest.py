@@ -26,6 +26,7 @@ from .scene.images import checkVolumes
 from .scene.owned_nodes import CHART
 from .scene.region import regionArray
 from .scene.stored_result import readRecord
+from .selftest_log import CleanLog
 from .selftest_result import ResultTests
 from .selftest_safety import SafetyTests
 
@@ -38,11 +39,12 @@ def segmentsOf(node: Any) -> list[Any]:
     return [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
 
 
-class DeepGMMSegmentationTest(ResultTests, SafetyTests, ScriptedLoadableModuleTest):
+class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadableModuleTest):
     """What a user does, done by a machine: in Slicer's Reload and Test, by CTest or by pytest."""
 
     def setUp(self) -> None:
         """Begin with the synthetic heart in an empty scene."""
+        self.watchLog()
         slicer.mrmlScene.Clear()
         *self.volumes, self.region, self.truth, self.insertion = sampledata.loadSample()
         self.quick = Settings(method="GMM", max_iterations=3, min_iterations=1)
@@ -189,6 +191,15 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, ScriptedLoadableModuleTe
         ]
         self.assertEqual(names, ["dark", "Class 2", "Class 3"])
         self.assertEqual(ui.applyButton.text, _("Apply"))
+
+    def test_ApplyIsVisibleInASmallPanel(self) -> None:
+        """The sections shrink, and neither a long text nor Slicer's panel hides the button."""
+        ui = self.panel.ui
+        self.panel._tell("A long text that is about a certain heart. " * 9)
+        panel = ui.applyButton.parent()
+        self.assertFalse(panel.hasHeightForWidth())
+        self.assertLess(panel.minimumSizeHint.height(), 200)
+        self.assertLess(ui.sections.layout().minimumSize().width(), 350)  # pixels at 100 %
 
     def test_PanelSaysWhyItCannotApply(self) -> None:
         """A missing region, or one that is the output as well, is told in the tooltip."""

@@ -3,6 +3,7 @@
 # ruff: noqa: PT009, PT027  (Slicer runs the self-test by unittest)
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import vtk
 from DeepGMMSegmentationLib.errors import InvalidInput
 
 from .parameters import HEALTHY, PRESETS
-from .scene.owned_nodes import AUXILIARY, CHART, TABLE, ownedNodes
+from .scene.owned_nodes import AUXILIARY, CHART, PROBABILITIES, TABLE, ownedNodes
 from .scene.region import regionArray
 from .scene.snapshot import isEdited
 from .scene.stored_result import readRecord
@@ -115,6 +116,23 @@ class SafetyTests:
         self.assertEqual(ownedNodes(drawn), [])
         self.assertTrue(isEdited(drawn))
 
+    def test_DeletedResultTakesItsHiddenNodesAlong(self) -> None:
+        """Neither probabilities nor an earlier version stays behind, but what others refer to."""
+        segmentations = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        output = self.infarct()
+        (probabilities,) = ownedNodes(output, [PROBABILITIES])
+        self.infarct(output=output)
+        slicer.mrmlScene.RemoveNode(output)
+        slicer.app.processEvents()
+        self.assertFalse(slicer.mrmlScene.IsNodePresent(probabilities))
+        self.assertEqual(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"), segmentations)
+        output = self.infarct()
+        (probabilities,) = ownedNodes(output, [PROBABILITIES])
+        self.truth.AddNodeReferenceID(PROBABILITIES, probabilities.GetID())
+        slicer.mrmlScene.RemoveNode(output)
+        slicer.app.processEvents()
+        self.assertTrue(slicer.mrmlScene.IsNodePresent(probabilities))
+
     def test_GivingUpThePlacementKeepsThePoint(self) -> None:
         """The insertion stays until a new one is placed, which is then the only one."""
         ui = self.panel.ui
@@ -148,7 +166,7 @@ class SafetyTests:
         before = itemChildren(None, recursive=True)
         output = self.infarct()
         self.infarct(output=output)
-        added = [name for name in itemChildren(None, recursive=True) if name not in before]
+        added = (Counter(itemChildren(None, recursive=True)) - Counter(before)).elements()
         names = ["LGE", "T2", "bSSFP"]
         name = output.GetName()
         wanted = [name, f"{name}: table, plots and maps", *itemChildren(output)]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Optional
 
@@ -21,11 +19,10 @@ from ..io.sealed import write_record
 from ..io.writing import PathLike
 from ..result import Result, to_json_values
 from ..tissues import tissue
+from ..versions import versions
 from .contours import contours_json
 from .html import render_report
 from .tables import case_csv
-
-PACKAGES = ("deepgmmsegmentation", "torch", "numpy", "scipy", "scikit-learn", "SimpleITK")
 
 MOST_NAME = 100  # characters of a tissue's name in a file's
 
@@ -253,14 +250,3 @@ def _on(array: np.ndarray, reference: sitk.Image) -> sitk.Image:
     image = sitk.GetImageFromArray(array)
     image.CopyInformation(reference)
     return image
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a result depends on."""
-    installed = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            installed[package] = version(package)
-        except PackageNotFoundError:  # not installed as a package, as in 3D Slicer
-            continue
-    return installed

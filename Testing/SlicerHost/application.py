@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import tempfile
 import types
 from pathlib import Path
@@ -32,6 +33,31 @@ class LayoutManager:
         pass
 
 
+class Log(logging.Handler):
+    """What Python logs, as ctkErrorLogAbstractModel lists it; that of Qt and VTK is not caught."""
+
+    def __init__(self):
+        super().__init__()
+        self._entries = []
+        logging.getLogger().addHandler(self)
+
+    def emit(self, record):
+        self._entries.append(record)
+
+    def logEntryCount(self):
+        return len(self._entries)
+
+    def logEntryDescription(self, row):
+        return self._entries[row].getMessage()
+
+    def index(self, row, column):
+        return row, column
+
+    def data(self, index):
+        row, column = index
+        return self._entries[row].levelname.title() if column == 2 else None
+
+
 class Application(qt.QApplication):
     _of_qt = True
     startupCompleted = Signal()
@@ -57,6 +83,7 @@ class Application(qt.QApplication):
         self._remote.SetMRMLScene(self._scene)
         self._remote.AddDataIOToScene()
         self._layouts = LayoutManager()
+        self._log = Log()
         self._modules = ModuleManager()
         self._settings = qt.QSettings(str(home / "settings.ini"), qt.QSettings.IniFormat)
 
@@ -78,6 +105,9 @@ class Application(qt.QApplication):
         return self._settings
 
     settings = userSettings
+
+    def errorLogModel(self):
+        return self._log
 
     def testingEnabled(self):
         return True

@@ -70,8 +70,8 @@ class CheckedVolumes(_Connector):
 class SelectedSegment(_Connector):
     """The ID of a segment; the segmentation itself is chosen by another selector.
 
-    Where the segmentation is another, or the segment is deleted, the widget selects the first
-    segment by itself. Nobody has chosen that one, so that none is chosen then.
+    Where the segment is deleted, the widget selects the first one by itself. Nobody has chosen
+    that one, so that none is chosen then.
     """
 
     widgetType = slicer.qMRMLSegmentSelectorWidget
@@ -80,14 +80,13 @@ class SelectedSegment(_Connector):
 
     def __init__(self, widget: Any) -> None:
         super().__init__(widget)
-        self._segmentation, self._segment = widget.currentNode(), ""
+        self._segment = ""
 
     def changed(self, *_values: Any) -> None:
         """Report what the user selects; deselect what the widget selects by itself."""
-        segmentation = self._widget.currentNode()
-        lost = self._segment and not segmentation.GetSegmentation().GetSegment(self._segment)
-        if segmentation is not self._segmentation or lost:
-            self._segmentation, self._segment = segmentation, ""
+        node = self._widget.currentNode()
+        if node and self._segment and not node.GetSegmentation().GetSegment(self._segment):
+            self._segment = ""
             self._widget.setCurrentSegmentID("")
         self._segment = self.read()
         super().changed()

@@ -22,6 +22,7 @@ class Findings:
         self._text = ""
         self._segments: list[dict[str, Any]] = []
         ui.bullseyeSelector.connect("currentIndexChanged(int)", self._showBullseye)
+        ui.bullseyeSection.connect("contentsCollapsed(bool)", self._showBullseye)
         self._show("")
 
     def show(self, node: Any) -> None:
@@ -42,8 +43,8 @@ class Findings:
         self._ui.bullseyeSection.setVisible(bool(self._segments))
         self._showBullseye()
 
-    def _showBullseye(self, _index: int = 0) -> None:
-        """Draw the quantity that is selected, of those that the segments have."""
+    def _showBullseye(self, _changed: int = 0) -> None:
+        """Draw the quantity that is selected, of those that the segments have, where it is seen."""
         selector = self._ui.bullseyeSelector
         quantities = [
             quantity
@@ -56,7 +57,7 @@ class Findings:
             selector.clear()
             selector.addItems(titles)
             selector.blockSignals(blocked)
-        if quantities:
+        if quantities and not self._ui.bullseyeSection.collapsed:
             quantity = quantities[max(selector.currentIndex, 0)]
             ink = self._ui.bullseyeLabel.palette.color(self._ui.bullseyeLabel.foregroundRole())
             self._ui.bullseyeLabel.setPixmap(drawBullseye(self._segments, quantity, WIDTH, ink))

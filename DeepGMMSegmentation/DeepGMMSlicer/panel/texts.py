@@ -22,6 +22,8 @@ def choiceLabels() -> dict[str, str]:
         "kmeans": _("k-means"),
         "random": _("random"),
         "prior": _("the preset's intensities"),
+        "depth": _("the depth in the wall"),
+        "network": _("drawn hearts"),
         "fill": _("fill it"),
         "wall": _("the wall alone"),
         "even": _("even it out"),

@@ -16,16 +16,22 @@ TABLE, SEGMENTS, CHART, SERIES, MAP, ENTROPY, PROBABILITIES = (
     for role in ("Table", "Segments", "Chart", "Series", "Map", "Entropy", "Probabilities")
 )
 OWNED = (TABLE, SEGMENTS, CHART, SERIES, MAP, ENTROPY, PROBABILITIES)
+SNAPSHOT = "DeepGMMSegmentation.Snapshot"  # to a hidden segmentation, what this was before
 AUXILIARY = (SERIES, PROBABILITIES)  # hidden: not worth a place in any list of nodes
 
 
-def addNode(className: str, name: str, hidden: bool = False) -> Any:
-    """Add a node to the scene; a hidden one is so from the first, for no list looks again."""
+def makeNode(className: str, name: str, hidden: bool = False) -> Any:
+    """Return a node that is to be added to the scene."""
     node = slicer.mrmlScene.CreateNodeByClass(className)
     node.UnRegister(None)  # created for us
     node.SetName(name)
     node.SetHideFromEditors(hidden)
-    return slicer.mrmlScene.AddNode(node)
+    return node
+
+
+def addNode(className: str, name: str, hidden: bool = False) -> Any:
+    """Add a node to the scene; a hidden one is so from the first, for no list looks again."""
+    return slicer.mrmlScene.AddNode(makeNode(className, name, hidden))
 
 
 def ownedNodes(node: Any, roles: Iterable[str] = OWNED) -> list[Any]:
@@ -38,15 +44,27 @@ def ownedNodes(node: Any, roles: Iterable[str] = OWNED) -> list[Any]:
     ]
 
 
-def replaceOwned(node: Any, owned: Sequence[tuple[str, Any]]) -> None:
-    """Make these nodes, with their roles, the segmentation's own in place of those it had."""
+def replaceOwned(node: Any, owned: Sequence[tuple[str, Any]]) -> list[Any]:
+    """Make these nodes, with their roles, the segmentation's own; return those that it had."""
     earlier = ownedNodes(node)
-    for role in OWNED:
-        node.RemoveNodeReferenceIDs(role)
-    for role, member in owned:
-        node.AddNodeReferenceID(role, member.GetID())
-    for member in earlier:
-        slicer.mrmlScene.RemoveNode(member)
+    with slicer.util.NodeModify(node):
+        for role in OWNED:
+            node.RemoveNodeReferenceIDs(role)
+        for role, member in owned:
+            node.AddNodeReferenceID(role, member.GetID())
+    return earlier
+
+
+def removeUnused(members: Iterable[Any]) -> None:
+    """Remove those nodes to which no segmentation refers, such as a copy made by a script."""
+    scene = slicer.mrmlScene
+    for member in members:
+        if scene.IsNodePresent(member) and not any(
+            segmentation.HasNodeReferenceID(role, member.GetID())
+            for segmentation in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+            for role in (*OWNED, SNAPSHOT)
+        ):
+            scene.RemoveNode(member)
 
 
 @contextlib.contextmanager

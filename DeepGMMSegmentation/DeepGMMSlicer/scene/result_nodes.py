@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, Optional
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Any, Callable, Optional
 
 import numpy as np
 import slicer
@@ -24,14 +25,16 @@ from .owned_nodes import (
     MAP,
     PROBABILITIES,
     SEGMENTS,
+    SNAPSHOT,
     TABLE,
     addNode,
     allOrNothing,
     ownedNodes,
     placeBeside,
+    removeUnused,
     replaceOwned,
 )
-from .snapshot import SNAPSHOT, addSnapshot, copyContent, keepSnapshot, markWritten
+from .snapshot import addSnapshot, copyContent, earlierVersion, keepSnapshot, markWritten
 from .stored_result import (
     CLASS,
     IMAGE,
@@ -46,7 +49,9 @@ from .stored_result import (
 )
 from .tables import Columns, addTable, fillTable, measureColumns, segmentColumns
 
+AT_ONCE = 5  # nodes that are removed in a step
 Owned = list[tuple[str, Any]]  # nodes that belong to a segmentation, with the roles they have there
+Steps = list[Callable[[], Owned]]  # each adds some of them
 
 
 def addResult(
@@ -57,8 +62,11 @@ def addResult(
     name: str,
     output: Optional[Any] = None,
     maps: bool = False,
-) -> Any:
-    """Put a result into the scene, whole or not at all, and return the segmentation node.
+) -> Generator[Any, None, None]:
+    """Put a result into the scene, whole or not at all, in steps between which the window lives.
+
+    Yields None while it prepares, the segmentation node once all is there, and None while it
+    removes what that took the place of. Where it is closed before, the scene is as it was.
 
     The tables, charts and maps belong to the segmentation: it refers to them, and they replace
     those of an earlier result in the same segmentation, which `undo` brings back.
@@ -83,30 +91,48 @@ def addResult(
     result, measures = answer.result, answer.measures
     segmentation = makeSegmentation(result.labels, tissues, volumes[0])
     text = json.dumps(makeRecord(result, measures))
-    with allOrNothing():
-        snapshot = None if output is None else addSnapshot(output)
-        name = output.GetName() if output else slicer.mrmlScene.GenerateUniqueName(name)
-        node = output or addNode("vtkMRMLSegmentationNode", name)
-        owned = _addShown(result, measures, tissues, images, name)
-        if maps:
-            owned += _addMaps(result, tissues, volumes[0], name)
-        owned.append((PROBABILITIES, addProbabilities(result.probabilities, volumes[0])))
-        placeBeside(volumes[0], node, owned)
+    name = output.GetName() if output else slicer.mrmlScene.GenerateUniqueName(name)
+    shown = _showing(result, measures, tissues, images, name)
+    if maps:
+        shown += _mapping(result, tissues, volumes[0], name)
+    shown.append(lambda: [(PROBABILITIES, addProbabilities(result.probabilities, volumes[0]))])
+    owned: Owned = []
+    try:
+        for add in shown:
+            with allOrNothing():
+                owned += add()
+            yield None
+        with allOrNothing():
+            snapshot = None if output is None else addSnapshot(output)
+            node = output or addNode("vtkMRMLSegmentationNode", name)
+            placeBeside(volumes[0], node, owned)
+    except BaseException:
+        removeUnused(member for _role, member in owned)
+        raise
     # From here on nothing can fail any more.
+    earlier = earlierVersion(node)
     if snapshot is not None:
         keepSnapshot(node, snapshot)
     # Not another vtkSegmentation: Slicer's Data module would go on to list the segments of this.
     node.GetSegmentation().DeepCopy(segmentation)
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
-    node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
-    node.CreateDefaultDisplayNodes()
-    node.RemoveNodeReferenceIDs(IMAGE)
-    for volume in volumes:
-        node.AddNodeReferenceID(IMAGE, volume.GetID())
-    replaceOwned(node, owned)
-    markWritten(node)
-    node.SetAttribute(RECORD, text)
-    return node
+    with slicer.util.NodeModify(node):
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
+        node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
+        node.CreateDefaultDisplayNodes()
+        node.RemoveNodeReferenceIDs(IMAGE)
+        for volume in volumes:
+            node.AddNodeReferenceID(IMAGE, volume.GetID())
+        earlier += replaceOwned(node, owned)
+        markWritten(node)
+        node.SetAttribute(RECORD, text)
+    try:
+        yield node
+        while earlier:
+            removeUnused(earlier[:AT_ONCE])
+            del earlier[:AT_ONCE]
+            yield None
+    finally:  # also where nobody waits for the end
+        removeUnused(earlier)
 
 
 def undo(node: Any) -> None:
@@ -127,15 +153,17 @@ def undo(node: Any) -> None:
         if probabilities:
             result, names = readResult(snapshot)
             measures, tissues = readRecord(snapshot)["measures"], readTissues(snapshot, names)
-            owned += _addShown(result, measures, tissues, readImages(snapshot), node.GetName())
+            images = readImages(snapshot)
+            shown = _showing(result, measures, tissues, images, node.GetName())
             if ownedNodes(node, [MAP]):
-                owned += _addMaps(result, tissues, probabilities, node.GetName())
+                shown += _mapping(result, tissues, probabilities, node.GetName())
+            owned += [each for add in shown for each in add()]
             owned.append((PROBABILITIES, probabilities))
             placeBeside(node, node, owned)
-    snapshot.RemoveNodeReferenceIDs(PROBABILITIES)
+    earlier = earlierVersion(node)
     copyContent(snapshot, node)
     keepSnapshot(node, current)
-    replaceOwned(node, owned)
+    removeUnused([*earlier, *replaceOwned(node, owned)])
 
 
 def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
@@ -207,23 +235,24 @@ def addRegion(name: str, region: np.ndarray, reference: Any) -> Any:
     return node
 
 
-def _addShown(
+def _showing(
     result: Result,
     measures: dict[str, Any],
     tissues: Sequence[Tissue],
     images: Optional[np.ndarray],
     name: str,
-) -> Owned:
-    """Add the tables and the charts of a result; without its images, no histograms."""
+) -> Steps:
+    """Return what adds the tables and the charts of a result; without its images, no histograms."""
     names = [tissue.name for tissue in tissues]
-    owned: Owned = [
-        (role, addTable(title, columns))
-        for role, title, columns in _tables(measures, result.tissues, names, name)
+    wanted = _tables(measures, result.tissues, names, name)
+    return [
+        lambda: [(role, addTable(title, columns)) for role, title, columns in wanted],
+        partial(nllChart, result, name),
+        *(
+            partial(histogramChart, result, tissues, image, m, name)
+            for m, image in enumerate([] if images is None else images)
+        ),
     ]
-    owned += nllChart(result, name)
-    for m, image in enumerate([] if images is None else images):
-        owned += histogramChart(result, tissues, image, m, name)
-    return owned
 
 
 def _tables(
@@ -238,8 +267,8 @@ def _tables(
     return tables
 
 
-def _addMaps(result: Result, tissues: Sequence[Tissue], reference: Any, name: str) -> Owned:
-    """Add the probabilities of the tissues and their entropy as volumes."""
+def _mapping(result: Result, tissues: Sequence[Tissue], reference: Any, name: str) -> Steps:
+    """Return what adds the probabilities of the tissues and their entropy as volumes."""
     from DeepGMMSegmentationLib.cardiac.uncertainty import entropy
 
     maps = [
@@ -251,10 +280,10 @@ def _addMaps(result: Result, tissues: Sequence[Tissue], reference: Any, name: st
         for tissue, probability in zip(tissues, result.probabilities)
     ]
     maps.append((ENTROPY, _("{name}: entropy").format(name=name), entropy(result.probabilities)))
-    return [(role, _addMap(title, values, reference)) for role, title, values in maps]
+    return [partial(_addMap, role, title, values, reference) for role, title, values in maps]
 
 
-def _addMap(title: str, values: np.ndarray, reference: Any) -> Any:
+def _addMap(role: str, title: str, values: np.ndarray, reference: Any) -> Owned:
     node = addNode("vtkMRMLScalarVolumeNode", title)
     node.CopyOrientation(reference)
     node.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
@@ -262,4 +291,4 @@ def _addMap(title: str, values: np.ndarray, reference: Any) -> Any:
     node.CreateDefaultDisplayNodes()
     node.GetDisplayNode().SetAutoWindowLevel(False)
     node.GetDisplayNode().SetWindowLevelMinMax(0, 1)
-    return node
+    return [(role, node)]

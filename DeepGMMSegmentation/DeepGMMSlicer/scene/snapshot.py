@@ -11,11 +11,10 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from .labels import segmentsById
-from .owned_nodes import PROBABILITIES, addNode
+from .owned_nodes import PROBABILITIES, SNAPSHOT, makeNode, ownedNodes
 from .region import segmentImage
 from .stored_result import IMAGE, RECORD
 
-SNAPSHOT = "DeepGMMSegmentation.Snapshot"  # reference to a hidden segmentation
 WRITTEN = "DeepGMMSegmentation.Written"  # attribute: checksum of the segments as they were written
 
 
@@ -32,21 +31,23 @@ def markWritten(node: Any) -> None:
 def addSnapshot(node: Any) -> Any:
     """Add a hidden copy of a segmentation and its record to the scene."""
     title = _("{name} (earlier)").format(name=node.GetName())
-    snapshot = addNode("vtkMRMLSegmentationNode", title, hidden=True)
+    snapshot = makeNode("vtkMRMLSegmentationNode", title, hidden=True)
     snapshot.SetSaveWithScene(False)
-    copyContent(node, snapshot)
-    return snapshot
+    copyContent(node, snapshot)  # later on the Data module would look for an item of its segments
+    return slicer.mrmlScene.AddNode(snapshot)
 
 
 def keepSnapshot(node: Any, snapshot: Any) -> None:
     """Make this the snapshot of the segmentation, with its probabilities, in place of another."""
-    earlier = node.GetNodeReference(SNAPSHOT)
-    for member in (earlier and earlier.GetNodeReference(PROBABILITIES), earlier):
-        if member:
-            slicer.mrmlScene.RemoveNode(member)
     snapshot.SetNodeReferenceID(PROBABILITIES, node.GetNodeReferenceID(PROBABILITIES))
     node.RemoveNodeReferenceIDs(PROBABILITIES)
     node.SetNodeReferenceID(SNAPSHOT, snapshot.GetID())
+
+
+def earlierVersion(node: Any) -> list[Any]:
+    """Return the snapshot of a segmentation and the probabilities of that; none may be there."""
+    snapshot = node.GetNodeReference(SNAPSHOT)
+    return [snapshot, *ownedNodes(snapshot, [PROBABILITIES])] if snapshot else []
 
 
 def copyContent(source: Any, target: Any) -> None:

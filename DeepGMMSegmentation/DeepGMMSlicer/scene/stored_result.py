@@ -16,6 +16,7 @@ import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import TISSUES, Tissue, tissue, usual_name
+from DeepGMMSegmentationLib.versions import versions
 
 from .images import readArrays
 from .labels import paintLabels, segmentsById
@@ -51,8 +52,6 @@ def readRecord(node: Any) -> dict[str, Any]:
 
 def makeRecord(result: Result, measures: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept as text: all but the voxels, as in the command line's result.json."""
-    from DeepGMMSegmentationLib.report.result_folder import versions
-
     values = {**result.to_record(), "versions": versions(), "measures": measures}
     values["versions"]["slicer"] = slicer.app.applicationVersion
     values["versions"]["DeepGMMSegmentation"] = DeepGMMSegmentationLib.__version__

@@ -14,6 +14,8 @@ from DeepGMMSlicer.panel import dependencies
 from DeepGMMSlicer.scene import sampledata
 
 from DeepGMMSegmentationLib.errors import DeepGMMError
+from DeepGMMSegmentationLib.fields import choices
+from DeepGMMSegmentationLib.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 UI = ROOT / "DeepGMMSegmentation/Resources/UI/DeepGMMSegmentation.ui"
@@ -28,6 +30,18 @@ def test_every_scene_widget_of_the_ui_file_gets_the_scene():
     }
     linked = {link.findtext("receiver") for link in tree.iterfind("connections/connection")}
     assert widgets == linked
+
+
+def test_every_widget_of_the_ui_file_is_there_once():
+    names = [widget.get("name") for widget in ElementTree.parse(UI).iter("widget")]
+    assert len(names) == len(set(names))
+
+
+def test_every_choice_has_words(panel):
+    for name in choices(Settings):
+        selector = getattr(panel.ui, f"{name}Selector")
+        shown = [selector.itemText(i) for i in range(selector.count)]
+        assert name == "method" or not set(shown) & set(choices(Settings)[name]) - {"random"}, shown
 
 
 CONTAINERS = {"DeepGMMSegmentation", "scrollArea", "sections"}
