@@ -97,7 +97,7 @@ class Run:
         except Exception as error:
             self._end(None, error)
         else:
-            if self.done:
+            if segmentation is not None:
                 self._end(segmentation, None)
             elif self._steps is not None:
                 self._timer.setInterval(0)

@@ -19,7 +19,7 @@ from ..io.sealed import write_record
 from ..io.writing import PathLike
 from ..result import Result, to_json_values
 from ..tissues import tissue
-from ..versions import versions
+from ..version import versions
 from .contours import contours_json
 from .html import render_report
 from .tables import case_csv

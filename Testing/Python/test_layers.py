@@ -13,7 +13,6 @@ MODULE = ROOT / "DeepGMMSegmentation" / "DeepGMMSlicer"
 
 # From above to below: a part imports from the rows under its own, never from beside or above it.
 VOCABULARY = ["case", "result", "settings", "priors", "fields", "tissues", "errors", "version"]
-VOCABULARY += ["versions"]
 LIBRARY_LAYERS = [
     ["__main__"],
     ["cli"],

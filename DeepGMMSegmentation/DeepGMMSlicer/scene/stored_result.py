@@ -16,7 +16,7 @@ import DeepGMMSegmentationLib
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import TISSUES, Tissue, tissue, usual_name
-from DeepGMMSegmentationLib.versions import versions
+from DeepGMMSegmentationLib.version import versions
 
 from .images import readArrays
 from .labels import paintLabels, segmentsById
