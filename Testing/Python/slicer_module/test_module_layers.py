@@ -11,6 +11,7 @@ LAYERS = [
     "selftest",
     "selftest_safety",
     "selftest_result",
+    "selftest_log",
     "panel",
     "logic",
     "run",
