@@ -16,8 +16,8 @@ HARMONICS = 7  # beyond which the outline's waves are damped to less than half
 REACH = 0.6  # how far from the middle of the view the ventricle may lie, in radii
 GAP = np.radians(25)  # between two parts of the right ventricle's border that count as one
 RIGHT = 0.3  # probability above which there is the right ventricle
-# Its blood ends in a wedge before its wall meets the left ventricle: so much, on drawings.
-WEDGE = np.radians(18)
+# Its blood ends in a wedge before its wall meets the left ventricle: so much on synthetic hearts.
+WEDGE = np.radians(26)
 BESIDE = np.array(
     [1.06, 1.14, 1.22, 1.32]
 )  # of the radius: where the right ventricle is looked for
