@@ -76,7 +76,8 @@ def _fit_network(
     """Fit a network with random weights to all slices of the problem together."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = unet_for(problem.settings, len(problem.roles))
+        images = len(problem.roles) + len(problem.region.incomplete)
+        network = unet_for(problem.settings, images)
     return deep.fit(problem, network, problem.network_input(problem.roles), progress, heartbeat)
 
 
