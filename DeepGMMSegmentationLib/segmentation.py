@@ -191,6 +191,8 @@ class _Task:
     def pose(self, drawn: Optional[Proportions]) -> Problem:
         """Crop and normalise the images, and bring what is known into the mixtures' units."""
         region = prepare(*self.stack, self.roles, self.settings)
+        if self.trained:
+            region.check_complete(self.roles)
         strokes = None
         if self.strokes is not None:
             strokes = self.strokes.reshape(self.volume)[region.crop]

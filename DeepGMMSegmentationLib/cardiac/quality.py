@@ -69,18 +69,18 @@ def bhattacharyya(
 
 def _unseen(result: Result) -> list[str]:
     tissues, roles = set(result.tissues), set(result.roles)
-    found = []
+    warnings = []
     if tissues & set(INFARCT) and not roles & {LGE, DARK_BLOOD_LGE}:
-        found.append(
+        warnings.append(
             "There is no LGE image, so that scar cannot be told and no infarct size is reported; "
             "add the LGE image, or name it by its role."
         )
     if "edema" in tissues and "T2" not in roles:
-        found.append(
+        warnings.append(
             "There is no T2 image, without which edema can hardly be seen; do not rely on its "
             "size, nor on the area at risk."
         )
-    return found
+    return warnings
 
 
 def _partial(result: Result, images: np.ndarray) -> list[str]:
@@ -172,7 +172,7 @@ def _names(result: Result) -> list[str]:
 
 
 def _alike(result: Result) -> list[str]:
-    found = []
+    warnings = []
     mixtures = len(result.means)
     for i, j in combinations(range(len(result.tissues)), 2):
         if {result.tissues[i], result.tissues[j]} & set(result.absent):
@@ -193,12 +193,12 @@ def _alike(result: Result) -> list[str]:
                 str(z + 1) for z in sorted(z for b in where for z in result.slices[b])
             )
             place = "" if len(where) == mixtures else f" in slices {numbers}"
-            found.append(
+            warnings.append(
                 f"“{result.tissues[i]}” and “{result.tissues[j]}” look alike{place}: their "
                 "components are closer than one deviation; use fewer classes, a prior, or one more "
                 "sequence that tells them apart."
             )
-    return found
+    return warnings
 
 
 def _disagreeing(result: Result) -> list[str]:
@@ -257,13 +257,13 @@ def _misaligned(result: Result, images: np.ndarray) -> list[str]:
     stacks = images if images.ndim == 4 else images[:, None]
     roi = result.labels.reshape(stacks.shape[1:]) > 0
     spacing = (1.0, *result.spacing[-2:])
-    found = []
+    warnings = []
     for (i, fixed), (j, moving) in combinations(enumerate(stacks), 2):
         both = roi & np.isfinite(fixed) & np.isfinite(moving)
         dy, dx = estimate_shift(fixed, moving, both, spacing)
         if max(abs(dy), abs(dx)) > 1:
-            found.append(
+            warnings.append(
                 f"{result.roles[j]} looks shifted against {result.roles[i]} by {dx} pixels along x "
                 f"and {dy} along y; register the sequences, then segment again."
             )
-    return found
+    return warnings

@@ -99,13 +99,11 @@ def _e_step(
     zero = log_p.new_zeros((), dtype=torch.float64)
     weighted = counts = log_likelihood = zero
     for sequences, members in patterns:
-        complete = len(sequences) == observations.intensities.shape[1]
-        part = mixture if complete else model.marginal(mixture, sequences)
+        part = model.marginal(mixture, sequences)
         moments, members_of, evidence = _sums(
             observations.intensities, sequences, members, part, log_p, settings, responsibilities
         )
-        if not complete:
-            moments = model.complete(moments, members_of, mixture, sequences, settings.covariance)
+        moments = model.complete(moments, members_of, mixture, sequences, settings.covariance)
         weighted, counts = weighted + moments, counts + members_of
         log_likelihood = log_likelihood + evidence
     return weighted, counts, -log_likelihood / observations.mask.sum(-1)

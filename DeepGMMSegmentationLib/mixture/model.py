@@ -167,6 +167,11 @@ def moments(weights: Tensor, voxel_features: Tensor) -> Tensor:
     return weights @ voxel_features.transpose(1, 2)
 
 
+def keep_alive(sums: Tensor) -> Tensor:
+    """Return sums ``(B, K, …)`` to each of which a little of those of the region is added."""
+    return sums + DEAD_CLASS_SHARE * sums.sum(1, keepdim=True)
+
+
 def m_step(
     weighted: Tensor,
     counts: Tensor,
@@ -195,8 +200,7 @@ def m_step(
     variance_floor : float
         Added to each variance.
     """
-    weighted = weighted + DEAD_CLASS_SHARE * weighted.sum(1, keepdim=True)
-    counts = counts + DEAD_CLASS_SHARE * counts.sum(1, keepdim=True)
+    weighted, counts = keep_alive(weighted), keep_alive(counts)
     averages = weighted[..., 1:] / weighted[..., :1]
     means = averages[..., :sequences]
     rows, columns = feature_pairs(sequences, covariance)
@@ -224,7 +228,9 @@ def log_proportions(proportions: Tensor, bias: Optional[Tensor] = None) -> Tenso
 
 
 def marginal(mixture: Mixture, sequences: Tensor) -> Mixture:
-    """Return the mixture of some of the sequences, given by their numbers ``(m,)``."""
+    """Return the mixture of some of the sequences, given by their numbers ``(m,)``, or of all."""
+    if len(sequences) == mixture.means.shape[-1]:
+        return mixture
     covariances = mixture.covariances[..., sequences[:, None], sequences]
     return Mixture(mixture.proportions, mixture.means[..., sequences], covariances)
 
@@ -255,6 +261,8 @@ def complete(
     Tensor, shape ``(B, K, P)``
     """
     total = mixture.means.shape[-1]
+    if len(sequences) == total:
+        return weighted
     missing = torch.tensor([m for m in range(total) if m not in sequences]).to(sequences)
     there = marginal(mixture, sequences)
     across = mixture.covariances[..., missing[:, None], sequences]

@@ -15,6 +15,9 @@ from .model import Mixture
 # M-steps of Student-t components from given responsibilities. Each leaves (M + 2) / (ν + M + 2) of
 # the distance to the maximum: of three sequences with ν = 8, ten leave less than a ten-thousandth.
 TAIL_STEPS = 10
+# The same where voxels lack sequences. Each leaves about the part of a class that lacks one: where
+# two thirds do, thirty leave less than a hundred-thousandth.
+MISSING_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,13 @@ def objective(
 
     In the classical form (deepG) the responsibilities reach the loss through the M-step's
     proportions, means and covariances alone; in the spatially variant one (deepSVG) they are
-    the proportions as well. Both are differentiable. For Student-t components the M-step, from
-    the Gaussian one on, is repeated with the tail weights that it gives: that climbs to the
-    maximum for these responsibilities, so that those at which EM rests lead to EM's parameters.
+    the proportions as well. Both are differentiable.
+
+    For Student-t components the M-step, from the Gaussian one on, is repeated with the tail
+    weights that it gives; where voxels lack sequences, from the averages over those that have them
+    on, with the intensities that it expects (`model.complete`), and autograd goes through all
+    repetitions. That climbs to the maximum for these responsibilities, so that those at which EM
+    rests lead to EM's parameters.
 
     Parameters
     ----------
@@ -112,27 +119,86 @@ def objective(
     Returns
     -------
     nll : Tensor, shape ``(B,)``
+        Of the sequences that each voxel has.
     mixture : Mixture
     log_proportions : Tensor, shape ``(B, K, 1)`` or ``(B, K, N)``
     """
     covariance, degrees = settings.covariance, settings.degrees_of_freedom
-    mask, sequences = observations.mask, observations.intensities.shape[1]
-    voxels = model.features(observations.intensities, mask, covariance)
-    weighted = model.moments(responsibilities, voxels)
-    counts = weighted[..., 0]
-    mixture = observations.m_step(weighted, counts, settings)
-    distances = model.distance_coefficients(mixture, covariance) @ voxels
-    if degrees is not None:
-        for _ in range(TAIL_STEPS):
-            tails = model.tail_weights(distances, sequences, degrees)
-            weighted = model.moments(responsibilities * tails, voxels)
-            mixture = observations.m_step(weighted, counts, settings)
-            distances = model.distance_coefficients(mixture, covariance) @ voxels
+    x = observations.intensities
+    parts = [
+        (sequences, members, model.features(x[:, sequences], members, covariance))
+        for sequences, members in observations.patterns()
+    ]
+    weighted = [model.moments(responsibilities, voxels) for _, _, voxels in parts]
+    counts = [moments[..., 0] for moments in weighted]
+    total = torch.stack(counts).sum(0)
+    if observations.present is None:
+        mixture = observations.m_step(weighted[0], total, settings)
+        repetitions = 0 if degrees is None else TAIL_STEPS
+    else:
+        mixture = _available_m_step(responsibilities, observations, settings)
+        repetitions = MISSING_STEPS
+
+    def distances(sequences: Tensor, voxels: Tensor) -> Tensor:
+        part = model.marginal(mixture, sequences)
+        return model.distance_coefficients(part, covariance) @ voxels
+
+    for _ in range(repetitions):
+        if degrees is not None:
+            tails = [
+                model.tail_weights(distances(sequences, voxels), len(sequences), degrees)
+                for sequences, _, voxels in parts
+            ]
+            weighted = [
+                model.moments(responsibilities * tail, voxels)
+                for tail, (_, _, voxels) in zip(tails, parts)
+            ]
+        completed = [
+            model.complete(moments, count, mixture, sequences, covariance)
+            for moments, count, (sequences, _, _) in zip(weighted, counts, parts)
+        ]
+        mixture = observations.m_step(torch.stack(completed).sum(0), total, settings)
     if settings.spatial:
         log_p = observations.proportions(responsibilities)
     else:
         log_p = model.log_proportions(mixture.proportions[..., None], observations.bias)
-    peaks = model.log_peaks(mixture.covariances, degrees)
-    densities = model.log_densities(distances, peaks, sequences, degrees)
+    densities = torch.zeros_like(responsibilities)
+    for sequences, members, voxels in parts:
+        peaks = model.log_peaks(model.marginal(mixture, sequences).covariances, degrees)
+        own = model.log_densities(distances(sequences, voxels), peaks, len(sequences), degrees)
+        densities = densities + own * members[:, None]
     log_evidence = torch.logsumexp(densities + log_p, dim=1)
-    return model.nll(log_evidence, mask), mixture, log_p
+    return model.nll(log_evidence, observations.mask), mixture, log_p
+
+
+def _available_m_step(
+    responsibilities: Tensor, observations: Observations, settings: Settings
+) -> Mixture:
+    """M-step whose averages of a sequence are over the voxels that have it, without correlations.
+
+    The available-case estimate (Little and Rubin, Statistical Analysis with Missing Data, section
+    3.4): of Gaussians with diagonal covariances it is the maximum, save for the variance floor.
+    """
+    present = observations.present.to(observations.intensities)
+    there, weighted = (
+        model.keep_alive(
+            model.moments(
+                responsibilities, model.features(values, observations.mask, settings.covariance)
+            )
+        )
+        for values in (present, observations.intensities * present)
+    )
+    if observations.pseudo is not None:
+        there, weighted = there + observations.pseudo[..., :1], weighted + observations.pseudo
+    # Of a sequence that no voxel has, both are 0.
+    averages = weighted / there.clamp_min(model.DEAD_CLASS_SHARE)
+    counts = there[..., 0]
+    mixture = model.m_step(
+        averages * counts[..., None],
+        counts,
+        present.shape[1],
+        settings.covariance,
+        settings.variance_floor,
+    )
+    variances = mixture.covariances.diagonal(dim1=-2, dim2=-1)
+    return Mixture(mixture.proportions, mixture.means, torch.diag_embed(variances))

@@ -100,7 +100,7 @@ class Problem:
         observations = Observations(
             whole.intensities[[b], :, :voxels],
             whole.mask[[b], :voxels],
-            part(whole.present),
+            part(whole.present) if region.incomplete else None,
             part(whole.bias),
             smooth,
             None if whole.pseudo is None else whole.pseudo[[b]],
@@ -128,9 +128,16 @@ class Problem:
         return [] if strokes is None else [k for k in strokes.unique().tolist() if k >= 0]
 
     def network_input(self, roles: Sequence[str]) -> Tensor:
-        """Return what a network that knows the sequences in this order sees, ``(Z, C, H, W)``."""
-        order = [self.roles.index(role) for role in roles]
-        images = torch.from_numpy(self.region.images[order]).movedim(1, 0).float()
+        """Return what a network that knows the sequences in this order sees, ``(Z, C, H, W)``.
+
+        They are followed by a mask for each that is incomplete in the region, 1 where it is there
+        and 0 where it is not, as the sequence itself is then; and by the depth where the mixture
+        sees it, too.
+        """
+        region, order = self.region, [self.roles.index(role) for role in roles]
+        masks = region.present[[m for m in order if m in region.incomplete]]
+        channels = np.concatenate([region.images[order], masks])
+        images = torch.from_numpy(channels).movedim(1, 0).float()
         if self.settings.anatomy > 0:
             images = torch.cat([images, self.depth.to(images)], dim=1)
         return images.to(self.device)
@@ -208,7 +215,7 @@ def pose(
     if settings.smoothing > 0 and settings.spatial:
         smooth = spatial.smoother(region, settings.smoothing, settings.scope == "volume")
     present = None
-    if not region.present[:, region.mask].all():
+    if region.incomplete:
         present = region.gather(torch.from_numpy(region.present).movedim(1, 0))
     observations = Observations(
         region.gather(torch.from_numpy(region.images).movedim(1, 0)),

@@ -61,6 +61,28 @@ class Region:
     index: Tensor
     valid: Tensor
 
+    @property
+    def incomplete(self) -> list[int]:
+        """The numbers of the sequences that voxels of the region lack."""
+        return np.flatnonzero(~self.present[:, self.mask].all(axis=1)).tolist()
+
+    def check_complete(self, roles: Sequence[str]) -> None:
+        """Refuse a region that lacks a sequence, for a network of many cases.
+
+        Raises
+        ------
+        InvalidInput
+            The text names the first such sequence, and its slices.
+        """
+        for m in self.incomplete:
+            lacking = (self.mask & ~self.present[m]).any(axis=(1, 2))
+            numbers = ", ".join(str(z + 1) for z in self.crop[0][lacking])
+            raise InvalidInput(
+                f"{roles[m]} does not reach all of the region (slices {numbers}), as a network of "
+                "many cases needs; fit this case by itself, which uses what is there, or shrink "
+                "the region."
+            )
+
     def only(self, b: int) -> Region:
         """Return the region of mixture b alone, where every slice has one of its own."""
         _, height, width = self.mask.shape
@@ -123,8 +145,8 @@ def prepare(
     Raises
     ------
     InvalidInput
-        If the region is empty or too small, a sequence is infinite, absent or constant in it, a
-        voxel has no sequence, or lacks one that a deep method needs.
+        If the region is empty or too small, a sequence is infinite, absent or constant in it, or
+        a voxel has no sequence.
     """
     slices = np.flatnonzero(roi.any(axis=(1, 2)))
     _check_size(roi, slices, settings)
@@ -138,7 +160,11 @@ def prepare(
     _check_intensities(grid, mask, roles)
     grid[~np.isfinite(grid)] = np.nan
     present = ~np.isnan(grid)
-    _check_presence(present, mask, slices, roles, settings)
+    alone = np.count_nonzero(mask & ~present.any(axis=0))
+    if alone:
+        raise InvalidInput(
+            f"{alone} voxels of the region have no image; shrink the region to where one is."
+        )
 
     groups = [[z] for z in range(len(slices))]
     if settings.scope == "volume":
@@ -217,28 +243,6 @@ def _check_intensities(grid: np.ndarray, mask: np.ndarray, roles: Sequence[str])
                 f"{inside.max():.3g} inside the region, which cannot be computed with; give it in "
                 "another unit, or repair it."
             )
-
-
-def _check_presence(
-    present: np.ndarray,
-    mask: np.ndarray,
-    slices: np.ndarray,
-    roles: Sequence[str],
-    settings: Settings,
-) -> None:
-    alone = np.count_nonzero(mask & ~present.any(axis=0))
-    if alone:
-        raise InvalidInput(
-            f"{alone} voxels of the region have no image; shrink the region to where one is."
-        )
-    lacking = (mask & ~present).any(axis=(2, 3))
-    if settings.deep and lacking.any():
-        m = int(lacking.any(axis=1).argmax())
-        numbers = ", ".join(str(z + 1) for z in slices[lacking[m]])
-        raise InvalidInput(
-            f"{roles[m]} does not reach all of the region (slices {numbers}), as {settings.method} "
-            "needs; choose GMM or SVGMM, which use what is there, or shrink the region."
-        )
 
 
 def _check_distinct(values: np.ndarray, settings: Settings) -> None:

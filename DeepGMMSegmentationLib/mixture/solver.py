@@ -46,15 +46,15 @@ def fit(
     """
     settings = problem.settings
     if not settings.deep:
-        found = em.fit(problem.observations, _start(problem, seed), settings, progress)
+        outcome = em.fit(problem.observations, _start(problem, seed), settings, progress)
         for draw in range(1, DRAWS if settings.start == "random" else 1):
-            stuck = em.alike(found.mixture)
+            stuck = em.alike(outcome.mixture)
             if not stuck.any():
                 break
             start = _start(problem, seed, draw)
             again = em.fit(problem.observations, start, settings, progress)
-            found = combine([found, again], stuck)
-        return found
+            outcome = combine([outcome, again], stuck)
+        return outcome
     mixtures = len(problem.region.slices)
     if mixtures == 1:
         return _fit_network(problem, seed, progress, heartbeat)
@@ -76,7 +76,8 @@ def _fit_network(
     """Fit a network with random weights to all slices of the problem together."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = unet_for(problem.settings, len(problem.roles))
+        images = len(problem.roles) + len(problem.region.incomplete)
+        network = unet_for(problem.settings, images)
     return deep.fit(problem, network, problem.network_input(problem.roles), progress, heartbeat)
 
 

@@ -111,10 +111,10 @@ class AtPixel(nn.Module):
         return functional.interpolate(self.network(resized), size, mode="bilinear")
 
 
-def unet_for(settings: Settings, sequences: int) -> UNet:
-    """Return a network with random weights for so many sequences.
+def unet_for(settings: Settings, images: int) -> UNet:
+    """Return a network with random weights for so many images: sequences, and masks of them.
 
     Besides them it sees the depth in the region where the mixture does (`anatomy`).
     """
-    channels = sequences + (settings.anatomy > 0)
+    channels = images + (settings.anatomy > 0)
     return UNet(channels, settings.classes, settings.filters, settings.depth)

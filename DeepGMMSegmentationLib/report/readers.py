@@ -24,11 +24,11 @@ def agreement_rows(figures: Figures) -> list[tuple[str, ...]]:
     """
     rows = []
     for first, second, quantity, ratings in shared_figures(figures):
-        found = compare_readers(*ratings.T)
-        ratios = ["–" if r is None else f"{r:.2f}" for r in (found.icc, found.correlation)]
-        limits = f"{found.lower:.1f} to {found.upper:.1f}"
-        own = (str(found.cases), f"{found.bias:.1f}", f"{found.deviation:.1f}", limits, *ratios)
-        rows.append((first, second, quantity, *own))
+        agreement = compare_readers(*ratings.T)
+        ratios = ["–" if r is None else f"{r:.2f}" for r in (agreement.icc, agreement.correlation)]
+        limits = f"{agreement.lower:.1f} to {agreement.upper:.1f}"
+        own = (str(agreement.cases), f"{agreement.bias:.1f}", f"{agreement.deviation:.1f}", limits)
+        rows.append((first, second, quantity, *own, *ratios))
     return rows
 
 
@@ -55,11 +55,11 @@ def draw_bland_altman(figures: Figures) -> Figure:
     grid = picture.subplots(len(quantities), len(pairs), squeeze=False)
     for first, second, quantity, ratings in drawn:
         axes = grid[quantities.index(quantity), pairs.index((first, second))]
-        found = compare_readers(*ratings.T)
+        agreement = compare_readers(*ratings.T)
         axes.scatter(ratings.mean(axis=1), ratings[:, 1] - ratings[:, 0], s=14, color="#0072B2")
         axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-        axes.axhline(found.bias, color="black", linewidth=1)
-        for limit in (found.lower, found.upper):
+        axes.axhline(agreement.bias, color="black", linewidth=1)
+        for limit in (agreement.lower, agreement.upper):
             axes.axhline(limit, color="black", linewidth=1, linestyle="--")
         axes.set_title(f"{second} − {first}", fontsize=9)
         axes.set_xlabel(f"Mean: {quantity}", fontsize=8)

@@ -98,6 +98,7 @@ def make_example(
     images = case.images[[case.roles.index(role) for role in roles]]
     try:
         region = prepare(images, case.roi, case.spacing, roles, settings)
+        region.check_complete(roles)
     except InvalidInput as error:
         raise InvalidInput(f"{case.name}: {error}") from error
     if rng is not None:
