@@ -103,6 +103,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self._run: Optional[Run] = None
         self._began = 0.0
         self._target: Any = None
+        self._unseen: Any = None
+        self._click: Any = None
         self._closed = False
 
     # The life of the panel
@@ -167,18 +169,22 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def enter(self) -> None:
         """Connect to the scene when the user opens the module."""
         self.initializeParameterNode()
+        self._showUnseen()
 
     def exit(self) -> None:
         """Disconnect when the user leaves the module; a run goes on."""
+        self._forgetClick()
         self.setParameterNode(None)
 
     def onSceneAboutToChange(self, caller: Any, event: Any) -> None:
         """Let go of nodes that are about to vanish or to be overwritten."""
+        self._showStatus("")
         self._cancel()
         self.setParameterNode(None)
 
     def onSceneChanged(self, caller: Any, event: Any) -> None:
         """Show the choices of the scene that was closed or loaded, where the panel is shown."""
+        self.ui.imagesButton.collapsed = False
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -361,11 +367,19 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self._tell(texts.summary(readRecord(output)))
             if self._target and output is not self._target:
                 self._tell(texts.writtenBeside(output.GetName(), self._target.GetName()))
+            self._unseen = output
             if self._parameterNode:  # or the user is in another module, whose views these are
-                self.ui.imagesButton.collapsed = True  # so that the findings have room
-                self.ui.resultButton.collapsed = False
-                self.ui.scrollArea.ensureWidgetVisible(self.ui.findingsBrowser)
-                qt.QTimer.singleShot(0, lambda: views.showResult(output, node.show3D))
+                self._showUnseen()
+
+    def _showUnseen(self) -> None:
+        """Show a result that is new since the panel was seen."""
+        output, self._unseen = self._unseen, None
+        if output and slicer.mrmlScene.IsNodePresent(output):
+            self.ui.imagesButton.collapsed = True  # so that the findings have room
+            self.ui.resultButton.collapsed = False
+            self.ui.scrollArea.ensureWidgetVisible(self.ui.findingsBrowser)
+            in3D = self._parameterNode.show3D
+            qt.QTimer.singleShot(0, lambda: views.showResult(output, in3D))
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -427,8 +441,10 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         with slicer.util.tryWithErrorDisplay(_("The left ventricle cannot be looked for.")):
             dependencies.ensure()
             checkVolumes(list(choices.chosenVolumes(self._parameterNode)))
+            self._forgetClick()
             point = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("In the LV"))
             point.SetHideFromEditors(True)
+            self._click = point
             placed = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
             self.addObserver(point, placed, self.onClickedIntoVentricle)
             slicer.modules.markups.logic().SetActiveList(point)
@@ -438,22 +454,42 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def onClickedIntoVentricle(self, point: Any, event: Any) -> None:
         """Find the ventricle around the click, once that has been made."""
         place = point.GetNthControlPointPositionWorld(0)
-        self.removeObserver(point, event, self.onClickedIntoVentricle)
+        placed = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
+        self.removeObserver(point, placed, self.onClickedIntoVentricle)
 
         def find() -> None:
-            slicer.mrmlScene.RemoveNode(point)
+            self._forgetClick()
             self.findRegion(place)
 
         qt.QTimer.singleShot(0, find)  # not while the point is still being placed
 
+    def _forgetClick(self) -> None:
+        """Remove the point of a click, whether it was made or given up."""
+        point, self._click = self._click, None
+        if point and slicer.mrmlScene.IsNodePresent(point):
+            slicer.mrmlScene.RemoveNode(point)
+
     def findRegion(self, point: Sequence[float]) -> None:
-        """Choose the ventricle around a point, RAS, as region; and its RV insertion if none is."""
-        node = self._parameterNode
-        with slicer.util.tryWithErrorDisplay(_("No ventricle was found."), waitCursor=True):
-            chosen = choices.chosenVolumes(node)
-            region, insertion, doubts = self.logic.findRegion(
-                list(chosen), point, list(chosen.values())
+        """Look for the ventricle around a point, RAS."""
+        chosen = choices.chosenVolumes(self._parameterNode)
+        with slicer.util.tryWithErrorDisplay(_("No ventricle was found.")), self._telling():
+            self._run = self.logic.findRegion(
+                list(chosen), point, list(chosen.values()), wait=False, whenDone=self._onFound
             )
+            self._tell(_("Looking for the ventricle…"))
+            self._showRunning(True)
+
+    def _onFound(self, found: Any, error: Optional[Exception]) -> None:
+        """Choose the ventricle as region; and its RV insertion if none is chosen."""
+        self._run = None
+        self._showRunning(False)
+        with slicer.util.tryWithErrorDisplay(_("No ventricle was found.")), self._telling():
+            if isinstance(error, Cancelled):
+                self._tell(str(error))
+                return
+            if error:
+                raise error
+            node, (region, insertion, doubts) = self.logic.getParameterNode(), found
             with slicer.util.NodeModify(node):
                 node.region, node.segment = region, "Segment_1"
                 if insertion is not None and node.rvInsertion is None:

@@ -60,6 +60,13 @@ class Request:
 
 
 @dataclass(frozen=True)
+class RegionRequest:
+    """The left ventricle that is to be found around a point: the arguments of `trace_at`."""
+
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Answer:
     """The result of a request, and its measures as `Measures.to_dict` gives them."""
 
@@ -104,7 +111,7 @@ class Worker:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows
         )
 
-    def start(self, request: Request) -> None:
+    def start(self, request: Union[Request, RegionRequest]) -> None:
         """Begin to compute; an earlier request must have been answered or stopped."""
         self.prepare()
         self._folder, self._read = Path(tempfile.mkdtemp(prefix="deepgmm-")), 0
@@ -113,8 +120,10 @@ class Worker:
         self._process.stdin.write(f"{json.dumps(str(self._folder))}\n".encode())
         self._process.stdin.flush()
 
-    def poll(self) -> list[Union[Progress, str, Answer]]:
+    def poll(self) -> list[Any]:
         """Return what the child has said since the last call: progress, log lines, an answer.
+
+        That is an `Answer`, or what `trace_at` returns.
 
         Raises
         ------
@@ -122,7 +131,7 @@ class Worker:
             The one that the child met, or that the child died.
         """
         ended = self._process.poll() is not None  # asked first: it may say something and then end
-        said: list[Union[Progress, str, Answer]] = []
+        said: list[Any] = []
         for message in self._messages():
             if "progress" in message:
                 said.append(Progress(**message["progress"]))
@@ -177,8 +186,12 @@ class Worker:
         return [json.loads(line) for line in whole.splitlines()]
 
 
-def answer(request: Request, progress: ProgressCallback) -> Answer:
-    """Segment and measure, as the child does."""
+def answer(request: Union[Request, RegionRequest], progress: ProgressCallback) -> Any:
+    """Segment and measure, or find the ventricle, as the child does."""
+    if isinstance(request, RegionRequest):
+        from .anatomy.click import trace_at
+
+        return trace_at(**request.arguments)
     from .cardiac.measures import measure
     from .segmentation import segment
     from .training.trained_network import TrainedNetwork
@@ -240,7 +253,7 @@ def _serve(folder: Path) -> None:
             logger.removeHandler(handler)
 
 
-def _choose_threads(request: Request) -> None:
+def _choose_threads(request: Union[Request, RegionRequest]) -> None:
     """Take one thread for what is small, else the cores that are idle.
 
     Threads wait for each other at every step, and the longer the busier the machine is: where

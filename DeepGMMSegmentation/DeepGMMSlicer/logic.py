@@ -23,7 +23,7 @@ from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
-from DeepGMMSegmentationLib.worker import Answer, Request, Worker
+from DeepGMMSegmentationLib.worker import Answer, RegionRequest, Request, Worker
 
 from .parameters import DeepGMMSegmentationParameterNode
 from .run import Done, Run
@@ -148,8 +148,7 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         marks = readMarks(rvInsertion, remote, volumes[0], volumes)
         spacing = readSpacing(volumes[0])
         checkInsertion(marks, inside, spacing)
-        if self._run is not None and not self._run.done:
-            raise InvalidInput(_("A run is going on; wait for its end, or cancel it."))
+        self._refuseSecondRun()
         if strokes is not None and isinstance(network, (str, Path)):
             from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
@@ -193,7 +192,10 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         volumes: Sequence[vtkMRMLScalarVolumeNode],
         point: Sequence[float],
         roles: Optional[Sequence[str]] = None,
-    ) -> tuple[vtkMRMLSegmentationNode, Optional[tuple[float, ...]], tuple[str, ...]]:
+        *,
+        wait: bool = True,
+        whenDone: Optional[Done] = None,
+    ) -> Any:
         """Find the left ventricle, blood and wall, around a point in its blood.
 
         Parameters
@@ -204,6 +206,8 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             In the world, RAS, in mm.
         roles : sequence of str, optional
             See `process`.
+        wait, whenDone
+            As in `process`; at the end called with what is returned else, and None.
 
         Returns
         -------
@@ -219,18 +223,30 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         InvalidInput
             If the point is outside the images, or no ventricle is there; nothing is added then.
         """
-        from DeepGMMSegmentationLib.anatomy.click import trace_at
-
         checkVolumes(volumes)
-        region, insertion, doubts = trace_at(
-            readArrays(volumes),
-            makeGrid(volumes[0]),
-            roles or _rolesByName(volumes),
-            toLPS(point),
-        )
-        name = slicer.mrmlScene.GenerateUniqueName(_("LV region"))
-        segmentation = result_nodes.addRegion(name, region, volumes[0])
-        return segmentation, insertion and toLPS(insertion), doubts
+        self._refuseSecondRun()
+        arguments = {
+            "images": readArrays(volumes),
+            "reference": makeGrid(volumes[0]),
+            "roles": roles or _rolesByName(volumes),
+            "point": toLPS(point),
+        }
+
+        def finish(found: Any) -> Generator[Any, None, None]:
+            region, insertion, doubts = found
+            name = slicer.mrmlScene.GenerateUniqueName(_("LV region"))
+            segmentation = result_nodes.addRegion(name, region, volumes[0])
+            yield segmentation, insertion and toLPS(insertion), doubts
+
+        self._run = Run(self.worker, RegionRequest(arguments), list(volumes), finish, None)
+        if wait:
+            return self._run.wait(None)
+        self._run.follow(whenDone)
+        return self._run
+
+    def _refuseSecondRun(self) -> None:
+        if self._run is not None and not self._run.done:
+            raise InvalidInput(_("A run is going on; wait for its end, or cancel it."))
 
     def recompute(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Sequence
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import qt
 import slicer
@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.result import Progress, ProgressCallback
-from DeepGMMSegmentationLib.worker import Answer, Request, Worker
+from DeepGMMSegmentationLib.worker import RegionRequest, Request, Worker
 
 PACE = 0.05  # seconds between two looks at the process
 
@@ -21,7 +21,7 @@ Done = Callable[[Any, Optional[Exception]], None]
 
 
 class Run:
-    """A run of `DeepGMMSegmentationLogic.process`.
+    """A run of `DeepGMMSegmentationLogic.process`, or `findRegion`.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class Run:
     def __init__(
         self,
         worker: Worker,
-        request: Request,
+        request: Union[Request, RegionRequest],
         nodes: Sequence[Any],
-        finish: Callable[[Answer], Generator[Any, None, None]],
+        finish: Callable[[Any], Generator[Any, None, None]],
         progress: Optional[ProgressCallback],
     ) -> None:
         """Begin.
@@ -43,7 +43,7 @@ class Run:
         ----------
         worker : Worker
             The process that computes.
-        request : Request
+        request : Request or RegionRequest
         nodes : sequence of vtkMRMLNode
             When one of them is deleted, the run ends.
         finish : callable
@@ -62,13 +62,13 @@ class Run:
         worker.start(request)
 
     def wait(self, heartbeat: Optional[Callable[[], None]]) -> Any:
-        """Wait for the end and return the segmentation; `heartbeat` is called meanwhile."""
+        """Wait for the end and return the result; `heartbeat` is called meanwhile."""
         try:
             while True:
-                segmentation = self._look()
+                result = self._look()
                 if self.done:
                     self._steps.close()
-                    return segmentation
+                    return result
                 if heartbeat:
                     heartbeat()
                 if self._steps is None:
@@ -78,7 +78,7 @@ class Run:
             raise
 
     def follow(self, whenDone: Done) -> None:
-        """Go on while the window lives, and call with the segmentation or the error at the end."""
+        """Go on while the window lives, and call with the result or the error at the end."""
         self._whenDone = whenDone
         self._timer.start()
 
@@ -93,21 +93,21 @@ class Run:
                 self._timer.stop()
             return
         try:
-            segmentation = self._look()
+            result = self._look()
         except Exception as error:
             self._end(None, error)
         else:
-            if segmentation is not None:
-                self._end(segmentation, None)
+            if result is not None:
+                self._end(result, None)
             elif self._steps is not None:
                 self._timer.setInterval(0)
 
-    def _end(self, segmentation: Any, error: Optional[Exception]) -> None:
+    def _end(self, result: Any, error: Optional[Exception]) -> None:
         if error is not None:
             self._stop()
             self._timer.stop()
         if self._whenDone:
-            self._whenDone(segmentation, error)
+            self._whenDone(result, error)
 
     def _stop(self) -> None:
         self.done = True
@@ -117,7 +117,7 @@ class Run:
             self._worker.stop()
 
     def _look(self) -> Any:
-        """Hand on what the process has said; return the segmentation once it is in the scene."""
+        """Hand on what the process has said; return the result once it is in the scene."""
         for node in self._nodes:
             if not slicer.mrmlScene.IsNodePresent(node):
                 raise InvalidInput(
@@ -126,15 +126,15 @@ class Run:
                     )
                 )
         if self._steps is not None:
-            segmentation = next(self._steps)
-            self.done = segmentation is not None
-            return segmentation
+            result = next(self._steps)
+            self.done = result is not None
+            return result
         for event in self._worker.poll():
-            if isinstance(event, Answer):
-                self._steps = self._finish(event)
+            if isinstance(event, str):
+                logging.getLogger("DeepGMMSegmentationLib").info(event)
             elif isinstance(event, Progress):
                 if self._progress:
                     self._progress(event)
             else:
-                logging.getLogger("DeepGMMSegmentationLib").info(event)
+                self._steps = self._finish(event)
         return None

@@ -255,6 +255,10 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadab
         self.representation.enter()
         self.assertIs(self.panel.ui.outputSelector.currentNode(), node.output)
         self.assertIn("Infarct", self.panel.ui.findingsBrowser.toPlainText())
+        slicer.app.processEvents()
+        (table,) = owned_nodes.ownedNodes(node.output, [owned_nodes.TABLE])
+        shown = slicer.app.applicationLogic().GetSelectionNode().GetActiveTableID()
+        self.assertEqual(shown, table.GetID())
 
     def test_CrashOfTheComputationIsTold(self) -> None:
         """A process that dies ends the run with a reason, and the next one computes again."""

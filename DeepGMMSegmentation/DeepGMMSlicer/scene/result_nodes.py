@@ -97,17 +97,20 @@ def addResult(
         shown += _mapping(result, tissues, volumes[0], name)
     shown.append(lambda: [(PROBABILITIES, addProbabilities(result.probabilities, volumes[0]))])
     owned: Owned = []
+    snapshot = None
     try:
         for add in shown:
             with allOrNothing():
                 owned += add()
             yield None
+        if output is not None:
+            snapshot = addSnapshot(output)
+            yield None
         with allOrNothing():
-            snapshot = None if output is None else addSnapshot(output)
             node = output or addNode("vtkMRMLSegmentationNode", name)
             placeBeside(volumes[0], node, owned)
     except BaseException:
-        removeUnused(member for _role, member in owned)
+        removeUnused([member for _role, member in owned] + ([snapshot] if snapshot else []))
         raise
     # From here on nothing can fail any more.
     earlier = earlierVersion(node)

@@ -87,6 +87,8 @@ class PanelTest(unittest.TestCase):
         point = (voxelToWorld(self.volumes[0]) @ [x, y, z, 1])[:3]
         self.node.region = self.node.rvInsertion = None
         self.panel.findRegion(point)
+        self.assertEqual(self.ui.applyButton.text, "Cancel")
+        self.let_run(lambda: self.ui.applyButton.text == "Apply")
         found = regionArray(self.node.region, self.node.segment, self.volumes[0])
         self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.8)
         self.assertIsNot(self.node.region, self.region)
