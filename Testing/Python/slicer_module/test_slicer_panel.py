@@ -58,6 +58,7 @@ class PanelTest(unittest.TestCase):
         """Click Apply, and let the window live until the run has ended."""
         self.ui.applyButton.click()
         self.let_run(lambda: self.ui.applyButton.text == "Apply")
+        slicer.app.processEvents()  # which shows the result
 
     def let_run(self, condition, seconds=120):
         end = time.monotonic() + seconds
