@@ -182,6 +182,8 @@ def _train(
     training = Training.paper(epochs=protocol.epochs)
     if method not in PAPERS:
         training = Training(teacher=TEACHERS[method], epochs=protocol.epochs, batch=BATCH)
+        if len({item.patient for item in slices}) == 1:  # of whom none can be held out
+            training = dataclasses.replace(training, held_out=0.0)
     resumed, began = checkpoint.exists(), time.perf_counter()
     trained = train(
         [item.case for item in slices],

@@ -3,10 +3,12 @@ import pytest
 import torch
 
 from DeepGMMSegmentationLib.anatomy.stack import Stack
+from DeepGMMSegmentationLib.anatomy.unet import predict
 from DeepGMMSegmentationLib.anatomy.view import BLOOD, RV, SIDE, WALL
 from DeepGMMSegmentationLib.hearts.ranges import Ranges
 from DeepGMMSegmentationLib.training.drawn import DrawnTraining, train_drawn
-from DeepGMMSegmentationLib.training.drawn_region import RegionTask, train_region
+from DeepGMMSegmentationLib.training.drawn_files import train_to_file
+from DeepGMMSegmentationLib.training.drawn_region import RegionTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,9 +33,9 @@ def test_a_right_answer_costs_less_than_a_wrong_one():
 
 def test_a_trained_file_answers(tmp_path):
     path = tmp_path / "region.safetensors"
-    train_region(path, DrawnTraining(steps=2, warmup=1), ranges=Ranges.load())
+    train_to_file(RegionTask(Ranges.load()), path, DrawnTraining(steps=2, warmup=1))
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     image = np.random.default_rng(0).normal(size=(2, 3, 40, 50))
     stack = Stack(image, None, None, "cpu", path)
-    answer = stack.predict(stack.seen(1, (20.0, 25.0), 10.0), turned=4)
+    answer = predict(stack.network, stack.seen(1, (20.0, 25.0), 10.0))
     assert torch.allclose(answer.sum(dim=1), torch.ones(2, SIDE, SIDE), atol=1e-5)
