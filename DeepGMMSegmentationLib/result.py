@@ -15,8 +15,10 @@ from .tissues import tissue
 # What `Result.presence` answers, and the tissue that is absent where the answer is no.
 QUESTIONS = {"infarct": "scar", "edema": "edema", "no_reflow": "no-reflow"}
 # The probability below which the answer is no. Small infarcts and edema are easily missed: they are
-# taken away only where that is clear, and told to be undecided above.
+# taken away only where that is clear.
 PRESENT = {"infarct": 0.3, "edema": 0.25, "no_reflow": 0.5}
+# Between these probabilities it is undecided.
+UNDECIDED = (0.2, 0.6)
 # Fields of a result that are arrays over voxels, and those with an entry per mixture.
 VOXELWISE = ("labels", "probabilities")
 PER_MIXTURE = ("slices", "proportions", "means", "covariances")

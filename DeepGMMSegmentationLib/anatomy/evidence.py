@@ -13,7 +13,7 @@ from typing import Any, Optional
 import numpy as np
 from scipy import ndimage
 
-from ..result import PRESENT
+from ..result import PRESENT, UNDECIDED
 from .tissues import TISSUES, shipped
 
 BLOOD, HEALTHY, EDEMA, SCAR, NO_REFLOW = range(len(TISSUES))
@@ -23,7 +23,6 @@ SEEN_ON = {"infarct": "LGE", "edema": "T2", "no-reflow": "LGE"}
 BLUR = 0.12  # over the region's radius: what is smaller is noise
 NEIGHBOURS = (0.25, 0.5, 0.25)  # weights of the slices above, of the slice itself, and below
 LEAST = 1e-4  # of a probability, before its logarithm
-CERTAIN = 0.95  # probability of a tissue from which its volume cannot be 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def volumes(
     """Return the expected volume of every tissue and its 90 % interval, in mL.
 
     A heart's voxels err together: all logits of a tissue are shifted as far down, and up, as holds
-    the truth in nine of ten drawn hearts that have it. Where it is not certain that the heart has
+    the truth in nine of ten drawn hearts that have it. Where it is undecided whether the heart has
     the tissue, the interval reaches 0.
 
     Returns
@@ -148,7 +147,7 @@ def volumes(
         p = probabilities[list(tissues)].sum(axis=0)
         p = p[p > 0]
         low, high = (float(shifted(p, shift).sum()) for shift in record["shifts"][name])
-        if (doubtful.get(name, 1.0) or 0.0) < CERTAIN:
+        if (doubtful.get(name, 1.0) or 0.0) < UNDECIDED[1]:
             low = 0.0
         answer[name] = (float(p.sum()) * ml, low * ml, high * ml)
     return answer

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..priors import DARK_BLOOD_LGE, LGE
-from ..result import QUESTIONS, Result
+from ..result import QUESTIONS, UNDECIDED, Result
 from .alignment import estimate_shift
 from .chords import measure_chords, outline_ventricle
 from .infarct import INFARCT
@@ -18,7 +18,6 @@ from .sizes import WALL, mask, measure_sizes
 SMALL = 1.0  # percent of the region
 AGREEMENT = 0.7  # mean pairwise Dice over restarts
 VENTRICLE = (50, 600)  # mL of a left ventricle with its wall, from the smallest to the largest
-DOUBT = (0.2, 0.6)  # probabilities of presence between which it is undecided
 ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
 
 
@@ -122,7 +121,7 @@ def _implausible(result: Result) -> list[str]:
 
 
 def _undecided(result: Result) -> list[str]:
-    low, high = DOUBT
+    low, high = UNDECIDED
     answers = {question: p or 0.0 for question, p in (result.presence or {}).items()}
     return [
         f"Whether the heart has {question.replace('_', '-')} at all is undecided (probability "

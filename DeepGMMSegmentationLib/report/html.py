@@ -24,7 +24,7 @@ from .polar import draw_polar
 # How the 90 % intervals came about, by whether the tissue network gave them.
 INTERVALS = {
     True: "as wide as it took to hold the true volume in nine of ten drawn hearts that the tissue "
-    "network had not learned from; where it is not certain that the heart has the tissue at all, "
+    "network had not learned from; where it is undecided whether the heart has the tissue at all, "
     "from 0. A heart unlike all drawings is not covered.",
     False: "the volumes with a probability above 0.95 and above 0.05, as if all voxels erred "
     "together, which is the cautious assumption. A model that is certain and wrong is not covered.",

@@ -42,12 +42,13 @@ def measureColumns(measures: Mapping[str, Any], names: Mapping[str, str]) -> Col
             [
                 names.get(name, name),
                 str(part["voxels"]),
-                _number(part["ml"], 2),
-                _number(part["grams"], 2),
+                _number(part["ml"]),
+                # Blood has no mass of myocardium.
+                "" if part["percent_of_myocardium"] is None else _number(part["grams"]),
                 _number(part["percent_of_myocardium"]),
                 _number(part["percent_of_region"]),
-                _number(volume and volume["expected_ml"], 2),
-                volume and f"{volume['low_ml']:.2f} – {volume['high_ml']:.2f}",
+                _number(volume and volume["expected_ml"]),
+                volume and f"{volume['low_ml']:.1f} – {volume['high_ml']:.1f}",
                 _number(heart["salvage_index"], 2) if name == "area at risk" else "",
             ]
         )
@@ -56,8 +57,8 @@ def measureColumns(measures: Mapping[str, Any], names: Mapping[str, str]) -> Col
             [
                 _("infarct by {threshold}").format(threshold=yardstick["method"]),
                 str(yardstick["voxels"]),
-                _number(yardstick["ml"], 2),
-                _number(yardstick["grams"], 2),
+                _number(yardstick["ml"]),
+                _number(yardstick["grams"]),
                 _number(yardstick["percent_of_myocardium"]),
                 *[""] * 4,
             ]
