@@ -23,7 +23,8 @@ fi
 .venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-.venv/bin/mypy
+.venv/bin/mypy &
 .venv/bin/sphinx-build -W -q -c docs . build/docs
+wait $!  # for mypy, and fail as it does
 # One thread a process: the tests run beside each other.
 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n "$(nproc)" "$@"
