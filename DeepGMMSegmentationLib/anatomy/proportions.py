@@ -27,12 +27,15 @@ class Proportions:
         The K tissues.
     probabilities : ndarray of float32, shape ``(K, Z, Y, X)``
         Prior proportions Π₀ of the classes in every voxel of the region; 0 outside.
+    doubted : ndarray of float32, shape ``(K, Z, Y, X)``
+        The same with those tissues of which the heart is taken to have none.
     evidence : Evidence
         How probable it is that the heart has an infarct, edema and no-reflow at all.
     """
 
     classes: tuple[str, ...]
     probabilities: np.ndarray
+    doubted: np.ndarray
     evidence: Evidence
 
     def intervals(
@@ -41,7 +44,8 @@ class Proportions:
         """Return expected volume and 90 % interval of each class and the infarct, in mL.
 
         Expected is what a mixture has made of the drawings. The interval is the drawings' own,
-        for those were calibrated, as far as it takes to hold what is expected.
+        for those were calibrated, as far as it takes to hold what is expected; of a tissue that
+        the heart is taken not to have it is from 0 to what it would have else.
 
         Parameters
         ----------
@@ -52,7 +56,7 @@ class Proportions:
         """
         own, ended = (
             evidence.volumes(self._of_tissues(values), spacing, self.evidence)
-            for values in (self.probabilities, probabilities)
+            for values in (self.doubted, probabilities)
         )
         intervals = {}
         for name in (*self.classes, *["infarct"] * ("scar" in self.classes)):
@@ -103,7 +107,12 @@ def infer_proportions(
     probabilities = tissue_probabilities(images, roi, spacing, roles, device=settings.device)
     weighed = evidence.weigh(probabilities, spacing, roles)
     settled = evidence.settle(probabilities, weighed)
-    merged = np.zeros((len(classes), *roi.shape), np.float32)
-    for tissue, values in zip(TISSUES, settled):
+    return Proportions(classes, _merged(settled, classes), _merged(probabilities, classes), weighed)
+
+
+def _merged(probabilities: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """Return the probabilities of classes from those of all that is drawn."""
+    merged = np.zeros((len(classes), *probabilities.shape[1:]), np.float32)
+    for tissue, values in zip(TISSUES, probabilities):
         merged[classes.index(drawn_class(tissue, classes))] += values
-    return Proportions(classes, merged, weighed)
+    return merged

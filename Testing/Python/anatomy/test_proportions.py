@@ -1,9 +1,12 @@
 """What drawn hearts teach, as the prior proportions of a mixture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.anatomy.evidence import Evidence
 from DeepGMMSegmentationLib.anatomy.proportions import infer_proportions
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.priors import Prior
@@ -40,13 +43,30 @@ def test_intervals_are_the_networks_and_hold_what_the_mixture_expects(drawn_hear
     result = run(drawn_heart, ROLES, max_iterations=2)
     settings, spacing = result.settings, drawn_heart.spacing
     own = infer_proportions(drawn_heart.images, drawn_heart.roi, spacing, ROLES, settings)
-    calibrated = own.intervals(own.probabilities, spacing)
+    calibrated = own.intervals(own.doubted, spacing)
     ml = np.prod(spacing) / 1000
     for name, probabilities in zip(result.tissues, result.probabilities):
         expected, low, high = result.intervals[name]
         assert expected == pytest.approx(probabilities.sum() * ml, rel=1e-4)
         assert low == min(calibrated[name][1], expected)
         assert high == max(calibrated[name][2], expected)
+
+
+def test_what_is_taken_away_may_be_there_by_its_interval(drawn_heart):
+    case = replace(drawn_heart, images=drawn_heart.images[:1])
+    told = infer_proportions(
+        case.images, case.roi, case.spacing, ("LGE",), Settings.infarct(("LGE",))
+    )
+    scar = told.classes.index("scar")
+    without = told.probabilities.copy()
+    without[1] += without[scar]
+    without[scar] = 0
+    evidence = Evidence(infarct=0.1, edema=None, no_reflow=0.1)
+    gated = replace(told, probabilities=without, evidence=evidence)
+    expected, low, high = gated.intervals(without, case.spacing)["scar"]
+    assert (expected, low) == (0, 0)
+    assert high == pytest.approx(told.intervals(without, case.spacing)["scar"][2])
+    assert high > 0
 
 
 def test_a_result_turns_into_its_record_and_back(drawn_heart):
