@@ -1,8 +1,8 @@
 """What drawings have taught of a ventricle's tissues: a probability for every voxel of a region.
 
 The network sees any of LGE, T2 and bSSFP, which of them there are, the region and the depth in
-it, slice by slice in the region's own frame. Its probabilities are the prior proportions of a
-mixture, or a segmentation by themselves.
+it, slice by slice in the region's own frame; slices are then held against those next to them. The
+probabilities are the prior proportions of a mixture, or a segmentation by themselves.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..errors import InvalidInput
 from ..mixture.device import resolve_device
+from .continuity import follow_stack
 from .frame import Frames
 from .unet import RESOURCES, load_network, predict
 
@@ -26,7 +27,7 @@ CHANNELS = 2 * len(ROLES) + 2
 SHIPPED = RESOURCES / "tissues.safetensors"
 OUTLIERS = 0.01  # left out at either end before normalising
 SOFT = 4.0  # deviations at which intensities are cut
-LEAST = 1e-6  # of a probability, before its logarithm
+LEAST = 1e-6  # of a probability, before its power
 
 
 def tissue_probabilities(
@@ -98,13 +99,13 @@ def tissue_probabilities(
     with torch.inference_mode():
         frames = Frames.around(regions, (float(spacing[1]), float(spacing[2])))
         seen = inputs(frames, torch.from_numpy(grid).to(where), there, regions)
-        softened = soften(predict(network.to(where), seen), record["temperature"])
-        back = frames.leave(softened, *mask.shape[1:]).cpu().numpy()
+        answer = predict(network.to(where), seen)
+        answer[~there.any(1)] = 1 / len(TISSUES)
+        gaps = np.diff(slices) * spacing[0] / spacing[1]
+        back = frames.leave(follow_stack(answer, frames, gaps), *mask.shape[1:]).cpu().numpy()
     back[~present.any(axis=1)] = 1 / len(TISSUES)
     back = np.moveaxis(back, 1, 0) * mask
-    total = back.sum(axis=0, keepdims=True)
-    np.divide(back, total, out=back, where=total > 0)
-    probabilities[(slice(None), slices, *box)] = back
+    probabilities[(slice(None), slices, *box)] = cool(back, record["temperature"])
     return probabilities
 
 
@@ -153,6 +154,7 @@ def _depth(masks: np.ndarray) -> np.ndarray:
     return distance / np.maximum(distance.max(axis=(1, 2), keepdims=True), 1)
 
 
-def soften(probabilities: Tensor, temperature: float) -> Tensor:
-    """Divide the logarithms of probabilities ``(B, K, H, W)`` by a temperature; renormalise."""
-    return (probabilities.clamp_min(LEAST).log() / temperature).softmax(1)
+def cool(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Return probabilities ``(K, …)`` at a temperature; 0 stays 0 outside the region."""
+    powered = np.clip(probabilities, LEAST, 1) ** (1 / temperature)
+    return powered / powered.sum(axis=0) * probabilities.any(axis=0)

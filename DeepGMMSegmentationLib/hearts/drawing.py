@@ -151,8 +151,13 @@ def _paint(rng: np.random.Generator, ranges: Ranges, slices: Optional[int], size
         regions=_drawn_region(rng, ranges, ventricle),
         insertions=insertions,
         pixel_mm=ventricle.spacing[1],
-        gap_mm=LEVELS * ventricle.spacing[0],
+        gap_mm=ventricle.spacing[0] * _mean_step(heights) / _mean_step(levels),
     )
+
+
+def _mean_step(heights: np.ndarray) -> float:
+    """Return by how much heights fall from one to the next; of a single one, as if by 1."""
+    return float(heights[0] - heights[-1]) / (len(heights) - 1) if len(heights) > 1 else 1.0
 
 
 def _drawn_region(rng: np.random.Generator, ranges: Ranges, ventricle: Ventricle) -> np.ndarray:

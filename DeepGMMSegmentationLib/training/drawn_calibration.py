@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..anatomy.continuity import follow_stack
 from ..anatomy.evidence import QUESTIONS, SEEN_ON, features, shifted, volume_tissues
 from ..anatomy.frame import Frames
-from ..anatomy.tissues import ROLES, inputs
+from ..anatomy.tissues import ROLES, cool, inputs
 from ..anatomy.unet import predict
 from ..hearts.drawing import draw
 from ..hearts.ranges import Ranges
@@ -55,13 +56,15 @@ def answers(network: nn.Module, ranges: Ranges, hearts: int, first: int = 0) -> 
         with torch.inference_mode():
             frames = Frames.around(regions, (1.0, 1.0))
             seen = inputs(frames, drawn.images, drawn.present, regions)
-            probabilities = frames.leave(predict(network, seen), *regions.shape[1:])
+            gaps = drawn.gap_mm[1:] / drawn.pixel_mm[1:]
+            answer = follow_stack(predict(network, seen), frames, gaps)
+            probabilities = frames.leave(answer, *regions.shape[1:])
             truth, _ = tissue_parts(drawn.codes)
-        answer, right = (
+        given, right = (
             (p * regions[:, None]).movedim(0, 1).numpy() for p in (probabilities, truth)
         )
         roles = tuple(role for role, there in zip(ROLES, drawn.present[0]) if there)
-        yield Answer(answer, right, roles)
+        yield Answer(given, right, roles)
 
 
 def calibrate(network: nn.Module, ranges: Ranges, hearts: int) -> dict[str, Any]:
@@ -82,12 +85,6 @@ def calibrate(network: nn.Module, ranges: Ranges, hearts: int) -> dict[str, Any]
         "shifts": {name: _shifts(cooled, ks) for name, ks in volume_tissues().items()},
         "calibrated_on": hearts,
     }
-
-
-def cool(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Return probabilities ``(K, …)`` at a temperature; 0 stays 0 outside the region."""
-    powered = np.clip(probabilities, 1e-6, 1) ** (1 / temperature)
-    return powered / powered.sum(axis=0) * probabilities.any(axis=0)
 
 
 def _temperature(drawn: Sequence[Answer]) -> float:

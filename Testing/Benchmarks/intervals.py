@@ -13,9 +13,9 @@ import numpy as np
 from shared import machine, write_csv
 
 from DeepGMMSegmentationLib.anatomy.evidence import volume_tissues, volumes, weigh
-from DeepGMMSegmentationLib.anatomy.tissues import shipped
+from DeepGMMSegmentationLib.anatomy.tissues import cool, shipped
 from DeepGMMSegmentationLib.hearts.ranges import Ranges
-from DeepGMMSegmentationLib.training.drawn_calibration import SPACING, answers, cool, present
+from DeepGMMSegmentationLib.training.drawn_calibration import SPACING, answers, present
 
 FIRST = 5000  # of the calibration's stream, which it has not come to
 INFARCT = (3, 4)

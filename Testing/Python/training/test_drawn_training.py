@@ -9,7 +9,7 @@ from DeepGMMSegmentationLib.anatomy.tissues import CHANNELS, TISSUES
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.hearts.ranges import Ranges
 from DeepGMMSegmentationLib.training.drawn import DrawnTraining, train_drawn
-from DeepGMMSegmentationLib.training.drawn_calibration import calibrate, cool, needed_shift
+from DeepGMMSegmentationLib.training.drawn_calibration import calibrate, needed_shift
 from DeepGMMSegmentationLib.training.drawn_tissues import TissueTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -87,11 +87,3 @@ def test_the_needed_shift_brings_the_volume():
     shift = needed_shift(p, 300.0)
     odds = p * np.exp(shift) / (1 - p)
     assert (odds / (1 + odds)).sum() == pytest.approx(300, abs=0.1)
-
-
-def test_cooling_keeps_the_order_and_the_sum():
-    p = np.array([[0.7, 0.0], [0.3, 0.0]])
-    cold = cool(p, 0.5)
-    assert cold[0, 0] > 0.7
-    assert cold[:, 0].sum() == pytest.approx(1)
-    assert not cold[:, 1].any()
