@@ -73,11 +73,18 @@ def _fit_network(
     progress: Optional[ProgressCallback],
     heartbeat: Optional[Callable[[], None]],
 ) -> Fit:
-    """Fit a network with random weights to all slices of the problem together."""
+    """Fit a network with random weights to all slices of the problem together.
+
+    Where drawings tell the tissues, its first answer is theirs: its last layer begins at 0.
+    """
+    settings = problem.settings
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         images = len(problem.roles) + len(problem.region.incomplete)
-        network = unet_for(problem.settings, images)
+        network = unet_for(settings, images)
+    if settings.anatomy > 0 and settings.anatomy_from == "network":
+        nn.init.zeros_(network.head.weight)
+        nn.init.zeros_(network.head.bias)
     return deep.fit(problem, network, problem.network_input(problem.roles), progress, heartbeat)
 
 

@@ -39,6 +39,14 @@ def test_every_method_takes_them(drawn_heart, method):
     assert set(result.intervals) == {*result.tissues, "infarct"}
 
 
+@pytest.mark.parametrize("method", ["deepG", "deepSVG"])
+def test_a_deep_method_begins_at_what_drawings_say(drawn_heart, method):
+    result = run(drawn_heart, ROLES, method=method, max_iterations=1, min_iterations=1, seed=4)
+    case = drawn_heart
+    told = infer_proportions(case.images, case.roi, case.spacing, ROLES, result.settings)
+    np.testing.assert_allclose(result.probabilities, told.probabilities, atol=2e-3)
+
+
 def test_intervals_are_the_networks_and_hold_what_the_mixture_expects(drawn_heart):
     result = run(drawn_heart, ROLES, max_iterations=2)
     settings, spacing = result.settings, drawn_heart.spacing
