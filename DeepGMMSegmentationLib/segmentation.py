@@ -16,7 +16,7 @@ from .anatomy.proportions import Proportions, infer_proportions
 from .case import check_arrays, check_roles, check_spacing, fill_cavity
 from .errors import InvalidInput, OutOfMemory
 from .mixture import matching, solver
-from .mixture.device import resolve_device
+from .mixture.device import one_thread, resolve_device
 from .mixture.fit import Fit, best_of
 from .mixture.postprocess import clean
 from .mixture.problem import Problem, Regularizer, pose
@@ -26,6 +26,8 @@ from .priors import DARK_BLOOD_LGE, LGE
 from .result import ProgressCallback, Result
 from .settings import Settings
 from .training.trained_network import TrainedNetwork
+
+SMALL = 5_000_000  # voxels of all images times classes
 
 
 def segment(
@@ -90,10 +92,11 @@ def segment(
     if settings is None:
         settings = trained.settings if trained else Settings()
     task = _Task.checked(images, roi, seeds, spacing, roles, settings, trained, refine, regularizer)
-    drawn = task.ask_drawings()
-    problem = task.pose(drawn)
-    fits = task.fit(problem, progress, heartbeat)
-    return task.conclude(problem, fits, drawn, began)
+    with one_thread(task.small):
+        drawn = task.ask_drawings()
+        problem = task.pose(drawn)
+        fits = task.fit(problem, progress, heartbeat)
+        return task.conclude(problem, fits, drawn, began)
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,11 @@ class _Task:
     def volume(self) -> tuple[int, ...]:
         """The shape ``(Z, Y, X)`` of one image; a single slice has Z = 1."""
         return (1, *self.roi.shape)[-3:]
+
+    @property
+    def small(self) -> bool:
+        """Whether further threads would only wait for each other."""
+        return not self.settings.deep and self.images.size * self.settings.classes < SMALL
 
     @property
     def stack(self) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:

@@ -26,15 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Union
 
-import numpy as np
-
 from . import errors
 from .result import Progress, ProgressCallback, Result
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUEST, MESSAGES, ANSWER = "request.pickle", "messages.jsonl", "answer.pickle"
 STOP = 0.1  # seconds
-SMALL = 5_000_000  # voxels of all images times classes
 
 
 @dataclass(frozen=True)
@@ -241,7 +238,7 @@ def _serve(folder: Path) -> None:
         try:
             with (folder / REQUEST).open("rb") as written:
                 request = pickle.load(written)
-            _choose_threads(request)
+            _spare_busy_cores()
             reply = answer(request, lambda event: say(progress=dataclasses.asdict(event)))
             with (folder / ANSWER).open("wb") as answered:
                 pickle.dump(reply, answered, pickle.HIGHEST_PROTOCOL)
@@ -253,21 +250,12 @@ def _serve(folder: Path) -> None:
             logger.removeHandler(handler)
 
 
-def _choose_threads(request: Union[Request, RegionRequest]) -> None:
-    """Take one thread for what is small, else the cores that are idle.
-
-    Threads wait for each other at every step, and the longer the busier the machine is: where
-    others kept two cores busy, two threads took 4 times as long as one for the infarct preset.
-    """
+def _spare_busy_cores() -> None:
+    """Take as many threads as cores are idle, and one at least."""
     import torch
 
-    settings = request.arguments.get("settings")
-    small = False
-    if settings is not None and not settings.deep:
-        small = np.size(request.arguments["images"]) * settings.classes < SMALL
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    idle = (os.cpu_count() or 1) - round(load)
-    torch.set_num_threads(1 if small else max(1, idle))
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - round(load)))
 
 
 class _Handler(logging.Handler):

@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from ..errors import InvalidInput
-from ..mixture.device import resolve_device
+from ..mixture.device import one_thread, resolve_device
 from .continuity import follow_stack
 from .frame import Frames
 from .unet import RESOURCES, load_network, predict
@@ -30,6 +30,7 @@ SOFT = 4.0  # deviations at which intensities are cut
 LEAST = 1e-6  # of a probability, before its power
 
 
+@one_thread()
 def tissue_probabilities(
     images: np.ndarray,
     roi: np.ndarray,

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import InvalidInput
 from ..io.writing import PathLike
+from ..mixture.device import one_thread
 from .outline import Outline
 from .stack import Stack
 
@@ -81,6 +82,7 @@ def find_region(
     ).region
 
 
+@one_thread()
 def trace_ventricle(
     images: ArrayLike,
     point: Sequence[float],
@@ -139,6 +141,7 @@ def trace_ventricle(
     return _trace(stack, outlines, evidence, mirrored)
 
 
+@one_thread()
 def propose_point(
     images: ArrayLike,
     spacing: Optional[Sequence[float]] = None,

@@ -112,6 +112,6 @@ def draw_entropy(probabilities: np.ndarray, spacing: Sequence[float]) -> Figure:
         drawn = ax.imshow(
             values[i][crop], vmin=0, vmax=1, cmap="magma", aspect=spacing[1] / spacing[2]
         )
-        ax.set_title(f"slice {i + 1}", fontsize=8)
+        ax.set_title(f"slice {i + 1}", fontsize=8, y=1)
     figure.colorbar(drawn, ax=axes, label="entropy (0 certain, 1 undecided)", shrink=0.8)
     return figure

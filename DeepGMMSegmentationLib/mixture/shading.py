@@ -11,6 +11,7 @@ from ..errors import InvalidInput
 from ..priors import Prior
 from ..settings import Settings
 from . import solver
+from .device import one_thread
 from .problem import pose
 from .region import VOXELS_PER_CLASS, prepare
 
@@ -21,6 +22,7 @@ DEGREE = 2  # of the polynomial along the stack: coils are smooth
 LEAST_SLICES = 5  # for a polynomial that follows no single slice
 
 
+@one_thread()
 def estimate_gains(
     images: np.ndarray, roi: np.ndarray, spacing: Sequence[float], roles: Sequence[str]
 ) -> np.ndarray:

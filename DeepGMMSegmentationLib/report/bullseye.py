@@ -56,7 +56,7 @@ def draw_bullseye(segments: Sequence[Segment]) -> Figure:
         ax.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), aspect="equal")
         ax.axis("off")
     for ax, quantity in zip(axes.flat, drawn):
-        ax.set_title(QUANTITIES[quantity], fontsize=11)
+        ax.set_title(QUANTITIES[quantity], fontsize=11, y=1)
         _rings(ax, segments, quantity, scale)
     figure.colorbar(scale, ax=axes, label="%", shrink=0.8)
     legend = [Patch(facecolor="white", edgecolor="grey", hatch="////", label="no value")]

@@ -162,7 +162,7 @@ def _show(axes: Axes, image: np.ndarray, aspect: float, title: str) -> None:
     values = image[np.isfinite(image)]
     low, high = np.percentile(values, (1, 99.5)) if values.size else (0.0, 1.0)
     axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=9, y=1)  # given, for looking for room takes long
     axes.set_axis_off()
 
 

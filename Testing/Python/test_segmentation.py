@@ -118,6 +118,26 @@ def test_affine_changes_of_intensity_change_nothing(method):
     np.testing.assert_allclose(two.means, one.means * scale + shift, rtol=1e-3)
 
 
+@pytest.mark.parametrize(("method", "threads"), [("GMM", 1), ("deepG", 2)])
+def test_what_is_small_takes_one_thread(method, threads):
+    import torch
+
+    images, truth = rings(noise=0.6)
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        segment(
+            images,
+            truth > 0,
+            Settings(method=method, classes=3, **QUICK),
+            progress=lambda event: seen.append(torch.get_num_threads()),
+        )
+        assert set(seen) == {threads}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_result_and_global_state_is_left_alone(method):
     import torch
