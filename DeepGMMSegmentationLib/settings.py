@@ -56,7 +56,8 @@ class Settings:
         "kmeans",
         ("kmeans", "random", "means", "prior"),
         "Where EM begins: k-means++, random responsibilities, `means`, or the `prior`. "
-        "The deep methods begin at a random network.",
+        "The deep methods begin at a random network, whose first answer is that of the drawn hearts "
+        "where these tell the tissues.",
     )
     means: Optional[tuple[tuple[float, ...], ...]] = other(
         None,
