@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +83,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Run ``deepgmm reproduce``."""
     from ..io.folders import whole_folder
-    from ..reproduction.experiments import reproduce
+    from ..reproduction.experiments import discard, reproduce
     from ..reproduction.myops import CROP, PHANTOM_CROP, read_myops, write_phantoms
     from ..reproduction.pictures import write_pictures
     from ..reproduction.protocol import METHODS, TABLES, Protocol
@@ -121,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
             (new / name).write_text(tables + "\n", encoding="utf-8")
         (new / PICTURES).mkdir()
         write_pictures(slices, methods, unfinished, new / PICTURES)
-    shutil.rmtree(unfinished)
+    discard(unfinished)
     say(text)
     say(f"Written to {args.out}.")
 

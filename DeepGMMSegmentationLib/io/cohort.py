@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -24,6 +24,8 @@ from .writing import PathLike
 LONGEST = 1000  # characters of a cell
 # Columns that are no sequence; every other column is one and its header is its role.
 COLUMNS = ("case", "roi", "truth", "reader", "segment", "patient")
+TEXTS = ("case", "segment", "patient")  # the others name files
+OTHERS = {*COLUMNS, ""}
 
 # What Windows has no folders of the name of, and other systems none with.
 FORBIDDEN = r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)'
@@ -37,32 +39,32 @@ class CaseFiles:
     ----------
     name : str
         Unlike any other case's, and fit to be a folder's name.
-    images : dict of str to Path
+    images : mapping of str to path
         The aligned sequences by role, in the order of the table's columns.
-    roi : Path, optional
+    roi : path, optional
         The region; a case of a table has one.
-    truth : Path, optional
+    truth : path, optional
         The true label map.
     segment : str, optional
         The segment or label of `roi` that is the region.
-    reader : Path, optional
+    reader : path, optional
         A second reader's label map.
     patient : str
         Whose heart it is; empty where the table does not say.
     """
 
     name: str
-    images: dict[str, Path]
-    roi: Optional[Path]
-    truth: Optional[Path] = None
+    images: Mapping[str, PathLike]
+    roi: Optional[PathLike]
+    truth: Optional[PathLike] = None
     segment: Optional[str] = None
-    reader: Optional[Path] = None
+    reader: Optional[PathLike] = None
     patient: str = ""
 
     def digests(self) -> dict[str, Optional[str]]:
         """Return what tells the contents of the files from any others', but for the readers'."""
-        files: dict[str, Optional[Path]] = {**self.images, "roi": self.roi}
-        sums = {name: digest(path) if path else None for name, path in files.items()}
+        files = {**self.images, "roi": self.roi}
+        sums = {name: digest(Path(path)) if path else None for name, path in files.items()}
         return {**sums, "segment": self.segment}
 
 
@@ -102,15 +104,15 @@ def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
                 "name or path; mend its quotes or separators."
             )
     columns = _columns(rows[0] if rows else [], path)
-    cases = []
+    table, folder, cases = str(path), str(path.parent), []
     for number, row in enumerate(rows[1:], 2):
-        cells = {column: cell.strip() for column, cell in zip(columns, row) if cell.strip()}
+        cells = {column: cell for column, cell in zip(columns, map(str.strip, row)) if cell}
         if not cells:
             continue
-        where = f"{path}, row {number}"
+        where = f"{table}, row {number}"
         if len(row) > len(columns):
             raise InvalidInput(f"{where} has more cells than the header; put paths in quotes.")
-        cases.append(_case(cells, path.parent, where, f"Case {number - 1}"))
+        cases.append(_case(cells, folder, where, f"Case {number - 1}"))
     if not cases:
         raise InvalidInput(f"{path} lists no case; add a row per case.")
     names: set[str] = set()
@@ -121,8 +123,10 @@ def read_cases(path: PathLike, *, missing_ok: bool = False) -> list[CaseFiles]:
                 '"case".'
             )
         names.add(case.name.casefold())
+        if missing_ok:
+            continue
         for file in (*case.images.values(), case.roi, case.truth, case.reader):
-            if not missing_ok and file is not None and not os.path.exists(file):
+            if file is not None and not os.path.exists(file):
                 raise InvalidInput(f"{file}, of case {case.name!r} in {path}, does not exist.")
     return cases
 
@@ -162,7 +166,7 @@ def _columns(header: Sequence[str], path: Path) -> list[str]:
     columns = [cell.lower() if cell.lower() in COLUMNS else cell for cell in stripped]
     if "roi" not in columns:
         raise InvalidInput(f'{path} has no column "roi"; its first row must name the columns.')
-    if not set(columns) - {*COLUMNS, ""}:
+    if not set(columns) - OTHERS:
         raise InvalidInput(f"{path} has no column of images; add one named LGE, T2, bSSFP or such.")
     for column in columns:
         if column and columns.count(column) > 1:
@@ -170,8 +174,10 @@ def _columns(header: Sequence[str], path: Path) -> list[str]:
     return columns
 
 
-def _case(cells: dict[str, str], folder: Path, where: str, default: str) -> CaseFiles:
-    images = {role: folder / cell for role, cell in cells.items() if role not in (*COLUMNS, "")}
+def _case(cells: dict[str, str], folder: str, where: str, default: str) -> CaseFiles:
+    # Joined as text: a table may have a million paths.
+    files = {c: os.path.join(folder, cells[c]) for c in cells if c not in TEXTS}
+    images = {role: file for role, file in files.items() if role not in OTHERS}
     if not images or "roi" not in cells:
         missing = "image" if not images else "roi"
         raise InvalidInput(f"{where} has no {missing}; fill in the cell or remove the row.")
@@ -183,13 +189,13 @@ def _case(cells: dict[str, str], folder: Path, where: str, default: str) -> Case
             f"{where} names the case {name!r}, which cannot be a folder's name; use letters, "
             "digits, spaces, - and _."
         )
-    truth, reader = (folder / cells[c] if c in cells else None for c in ("truth", "reader"))
+    truth, reader = files.get("truth"), files.get("reader")
     segment, patient = cells.get("segment"), cells.get("patient", "")
-    return CaseFiles(name, images, folder / cells["roi"], truth, segment, reader, patient)
+    return CaseFiles(name, images, files["roi"], truth, segment, reader, patient)
 
 
 def read_named_labels(
-    path: Path, reference: sitk.Image, tissues: tuple[str, ...], resample: bool
+    path: PathLike, reference: sitk.Image, tissues: tuple[str, ...], resample: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return labels in the order of the tissues, and the tissues; parameters as in `load_case`."""
     labels, image = read_labels(path, reference, resample)

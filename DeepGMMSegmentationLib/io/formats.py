@@ -11,9 +11,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InvalidInput
+from .dicom import check_dicom, check_series, is_dicom
 from .nifti import is_nifti, read_nifti
 from .text_headers import META_START, check_meta, check_nrrd
-from .voxels import PACKING, content, has_pipes, is_distance, is_gzip
+from .voxels import PACKING, content, is_distance, is_gzip
 from .writing import PathLike
 
 # A series is uneven whose slices are further from their places than this part of their distance.
@@ -67,8 +68,7 @@ def read_volume(path: PathLike) -> sitk.Image:
 
 
 def _read_series(folder: Path) -> sitk.Image:
-    if has_pipes(folder):
-        raise ValueError("it holds what is no ordinary file")
+    check_series(folder)
     names = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if len(names) != 1:
         raise InvalidInput(
@@ -122,7 +122,8 @@ def read_file(path: Path) -> sitk.Image:
     if start.startswith(b"NRRD"):
         check_nrrd(path)
         reader.SetImageIO("NrrdImageIO")
-    elif start[128:132] == b"DICM":
+    elif is_dicom(start):
+        check_dicom(path)
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(path))
         reader.ReadImageInformation()

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from ..errors import InvalidInput
 from ..priors import DARK_BLOOD_LGE, LGE
-from .voxels import has_pipes
+from .dicom import check_series
 
 # What scanners (Siemens, Philips, GE, Canon) and public data sets (MyoPS: DE, T2, C0; EMIDEC) call
 # them; every blank stands for any separator or none. "de" is also a French word.
@@ -135,7 +135,11 @@ def _by_physics(header: dict[str, str]) -> set[Optional[str]]:
 
 def _header(folder: Path) -> dict[str, str]:
     """Return the header of the first file of a folder's DICOM series; of a file, an empty one."""
-    if not folder.is_dir() or has_pipes(folder):
+    if not folder.is_dir():
+        return {}
+    try:
+        check_series(folder)
+    except (OSError, ValueError):  # whoever reads the images says why
         return {}
     files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
     if not files:

@@ -77,11 +77,6 @@ def is_distance(*numbers: float) -> bool:
     return all(1e-6 < number < 1e6 for number in numbers)
 
 
-def has_pipes(folder: Path) -> bool:
-    """Return whether a folder holds what is no ordinary file, and would be waited for."""
-    return any(not (path.is_file() or path.is_dir()) for path in folder.iterdir())
-
-
 def is_gzip(file: Path) -> bool:
     """Return whether a file is packed by gzip, whatever its name."""
     with file.open("rb") as stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from ..case import Case
 from ..errors import InvalidInput
 from ..io.identity import identify
+from ..io.locks import hidden
 from ..io.writing import write_bytes
 from ..mixture.matching import dice, match
 from ..mixture.region import prepare
@@ -124,6 +126,11 @@ def label_file(folder: Path, table: int, method: str, item: Slice) -> Path:
     return folder / f"{table} {_ascii(method)} {item.patient} {item.number}.npy"
 
 
+def discard(folder: Path) -> None:
+    """Remove what a run has stored, by one step, so that none goes on with half of it."""
+    shutil.rmtree(folder.rename(hidden(folder)))
+
+
 def _save(path: Path, array: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.save(buffer, array)
@@ -137,8 +144,12 @@ def _claim(folder: Path, slices: Sequence[Slice], protocol: Protocol) -> None:
     identity = identify(__version__, protocol, names, *voxels).encode()
     file = folder / "identity"
     if not folder.exists():
-        folder.mkdir(parents=True)
-        write_bytes(file, identity)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = hidden(folder)
+        shutil.rmtree(new, ignore_errors=True)  # what a killed run has left
+        new.mkdir()
+        write_bytes(new / file.name, identity)
+        new.rename(folder)
     elif not file.is_file() or file.read_bytes() != identity:
         raise InvalidInput(
             f"{folder} belongs to a run with other cases or options; give these again to go on "

@@ -66,9 +66,9 @@ def _flip(data: bytes, rng: random.Random) -> bytes:
 def _word(data: bytes, rng: random.Random) -> bytes:
     """Put two, four or eight bytes in place of others: sizes, codes and offsets."""
     width = rng.choice((2, 4, 8))
-    at = rng.randrange(max(1, min(len(data), 400)))
-    value = rng.choice((0, 1, -1, 2**15 - 1, -(2**15), 7, 1024, 2304))
-    return data[:at] + value.to_bytes(width, "little", signed=True) + data[at + width :]
+    at = rng.randrange(max(1, min(len(data), rng.choice((400, 1000)))))
+    value = rng.choice((0, 1, -1, 2**15 - 1, -(2**15), 7, 1024, 2304, 2**31 - 2, 2**32 - 2))
+    return data[:at] + (value % 256**width).to_bytes(width, "little") + data[at + width :]
 
 
 def _cut(data: bytes, rng: random.Random) -> bytes:

@@ -25,6 +25,16 @@ TABLE = """case,LGE,T2,roi,truth,segment
 a,a/LGE.nii.gz,a/T2.nii.gz,a/roi.nii.gz,a/truth.nii.gz,LV
 "b; c",b/LGE.nii.gz,,b/roi.seg.nrrd,,"""
 
+# Elements of DICOM that follow the voxels: a sequence without a length, an item, a text in it.
+NESTED = b"".join(
+    (
+        b"\xe1\x7f\x01\x10SQ\0\0\xff\xff\xff\xff",
+        b"\xfe\xff\x00\xe0\xff\xff\xff\xff",
+        b"\xe1\x7f\x02\x10LO\x04\0text",
+        b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0",
+    )
+)
+
 
 def image_of(array: np.ndarray) -> sitk.Image:
     """Return an array as an image on an oblique grid."""
@@ -33,6 +43,28 @@ def image_of(array: np.ndarray) -> sitk.Image:
     image.SetOrigin((5, -7, 11))
     image.SetDirection((0.8, 0, 0.6, 0, 1, 0, -0.6, 0, 0.8))
     return image
+
+
+def write_series(folder: Path, rng: np.random.Generator, packed: bool) -> Path:
+    """Write slices as a DICOM series into a new folder; return one in the middle."""
+    folder.mkdir()
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    writer.SetUseCompression(packed)
+    for z in range(SHAPE[0]):
+        slice_ = sitk.Cast(image_of(rng.normal(100, 20, SHAPE))[:, :, z], sitk.sitkInt16)
+        for key, value in {
+            "0008|0060": "MR",
+            "0020|000d": "1.2.3",
+            "0020|000e": "1.2.3.4",
+            "0008|0018": f"1.2.3.4.{z}",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0020|0032": f"0\\0\\{8 * z}",
+        }.items():
+            slice_.SetMetaData(key, value)
+        writer.SetFileName(str(folder / f"{z}.dcm"))
+        writer.Execute(slice_)
+    return folder / "1.dcm"
 
 
 def write_seeds(folder: Path) -> dict[str, list[Path]]:
@@ -56,23 +88,12 @@ def write_seeds(folder: Path) -> dict[str, list[Path]]:
     ):
         sitk.WriteImage(image, str(folder / name), compress)
         images.append(folder / name)
-    series = folder / "dicom"
-    series.mkdir()
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for z in range(SHAPE[0]):
-        slice_ = sitk.Cast(image_of(rng.normal(100, 20, SHAPE))[:, :, z], sitk.sitkInt16)
-        for key, value in {
-            "0008|0060": "MR",
-            "0020|000d": "1.2.3",
-            "0020|000e": "1.2.3.4",
-            "0008|0018": f"1.2.3.4.{z}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0020|0032": f"0\\0\\{8 * z}",
-        }.items():
-            slice_.SetMetaData(key, value)
-        writer.SetFileName(str(series / f"{z}.dcm"))
-        writer.Execute(slice_)
+    series = [
+        write_series(folder / name, rng, packed)
+        for name, packed in (("dicom", False), ("packed", True), ("nested", False))
+    ]
+    with series[2].open("ab") as stream:
+        stream.write(NESTED)
     texts = {
         "cases.csv": TABLE,
         "settings.json": small_settings().to_json(),
@@ -96,7 +117,7 @@ def write_seeds(folder: Path) -> dict[str, list[Path]]:
         "checkpoint": [folder / "training.checkpoint"],
         "result": [result / RECORD],
         "image": images,
-        "dicom": [series / "1.dcm"],
+        "dicom": series,
         "table": [folder / "cases.csv"],
         "settings": [folder / "settings.json"],
         "prior": [folder / "prior.json"],

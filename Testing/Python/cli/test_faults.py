@@ -14,13 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import torch
-from small_cases import small_settings, write_cases
 from terminal import Terminal
 
 from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.report.tables import csv_text
-from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
 FAULTS = Path(__file__).parents[2] / "Faults"
 COMMAND = [sys.executable, "-m", "DeepGMMSegmentationLib"]
@@ -44,96 +41,6 @@ def case(tmp_path_factory):
 
 def arguments_of(case: Path, *options: str) -> list[str]:
     return ["segment", str(case / "LGE.nii.gz"), "--roi", str(case / "roi.nii.gz"), *FAST, *options]
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    """Return what tells two results apart: all files but the record, which tells the seconds."""
-    if not folder.exists():
-        return {}
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "result.json"}
-
-
-def killed_at(when: int, arguments: list[str], environment: dict[str, str]) -> bool:
-    """Run the command line in a fork of this process, whose imports are done; was it killed?"""
-    process = os.fork()
-    if process == 0:
-        sys.path.insert(0, str(FAULTS))
-        from killer import kill_at
-
-        os.environ.update(environment)
-        sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-        kill_at(when)
-        try:
-            main(arguments)
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_killed_at_every_rename_a_result_is_the_old_or_the_new(case, tmp_path, force):
-    out = tmp_path / "out"
-    options = ["--out", str(out), *(["--force"] if force else [])]
-    old: dict[str, bytes] = {}
-    if force:
-        assert main(arguments_of(case, "--seed", "1", "--report", "--out", str(out))) == 0
-        old = results(out)
-    assert main(arguments_of(case, "--out", str(tmp_path / "undisturbed"))) == 0
-    new = results(tmp_path / "undisturbed")
-    shutil.copytree(out, tmp_path / "old") if force else None
-    when = 1
-    while killed_at(when, arguments_of(case, *options), {"OMP_NUM_THREADS": "1"}):
-        assert results(out) in (old, new), when
-        when += 1
-        # The next run ends as one that nothing had disturbed.
-        assert main(arguments_of(case, "--out", str(out), "--force")) == 0
-        assert results(out) == new
-        shutil.rmtree(out)
-        if force:
-            shutil.copytree(tmp_path / "old", out)
-        assert not list(tmp_path.glob(".deepgmm-*"))
-    assert when > 3
-    assert results(out) == new
-
-
-def test_killed_at_every_rename_a_cohort_goes_on(case, tmp_path):
-    arguments = ["segment", "--cases", str(case / "cases.csv"), *FAST, "--out-dir"]
-    assert main([*arguments, str(tmp_path / "undisturbed")]) == 0
-    when = 1
-    while killed_at(when, [*arguments, str(tmp_path / str(when))], {}):
-        out = tmp_path / str(when)
-        assert results(out / "a") in ({}, results(tmp_path / "undisturbed" / "a"))
-        assert main([*arguments, str(out)]) == 0
-        assert results(out / "a") == results(tmp_path / "undisturbed" / "a")
-        assert sorted(path.name for path in out.iterdir()) == ["a", "cohort.csv"]
-        when += 1
-    assert when > 3
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_killed_at_every_rename_a_training_comes_to_the_same_network(tmp_path):
-    settings = tmp_path / "settings.json"
-    settings.write_text(small_settings().to_json())
-    choices = ["--epochs", "1", "--held-out", "0", "--device", "cpu"]
-    command = ["train", str(write_cases(tmp_path, 2)), "--settings", str(settings), *choices]
-
-    def network(folder: str) -> list[str]:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        return [*command, "--out", str(tmp_path / folder / "network.safetensors")]
-
-    def weights(folder: str) -> dict[str, torch.Tensor]:
-        return TrainedNetwork.load(tmp_path / folder / "network.safetensors").weights
-
-    assert main(network("undisturbed")) == 0
-    when = 1
-    while killed_at(when, network(str(when)), {}):
-        assert main([*network(str(when)), "--force"]) == 0
-        for name, value in weights("undisturbed").items():
-            assert torch.equal(value, weights(str(when))[name]), (when, name)
-        files = sorted(path.name for path in (tmp_path / str(when)).iterdir())
-        assert files == ["network.safetensors", "network.safetensors.csv"]
-        when += 1
-    assert when > 3
 
 
 LONG = ["--method", "deepSVG", "--tolerance", "0", "--max-iterations", "100000"]

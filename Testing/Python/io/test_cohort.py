@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -96,11 +97,20 @@ def test_reads_rows_relative_to_the_table(table):
     a, b = read_cases(table)
     folder = table.parent
     assert (a.name, b.name) == ("a", "b")
-    assert a.images == {"LGE": folder / "a/LGE.nii.gz", "T2": folder / "a/T2.nii.gz"}
-    assert b.images == {"LGE": folder / "b/LGE.nii.gz"}  # it lacks T2
-    assert (a.truth, b.truth) == (folder / "a/truth.nii.gz", None)
-    assert a.roi == folder / "a/roi.nii.gz"
+    assert a.images == {"LGE": f"{folder}/a/LGE.nii.gz", "T2": f"{folder}/a/T2.nii.gz"}
+    assert b.images == {"LGE": f"{folder}/b/LGE.nii.gz"}  # it lacks T2
+    assert (a.truth, b.truth) == (f"{folder}/a/truth.nii.gz", None)
+    assert a.roi == f"{folder}/a/roi.nii.gz"
     assert a.segment is None
+
+
+def test_a_table_of_200000_rows_is_read_within_seconds(tmp_path):
+    rows = (f"case {i},{i}/LGE.nii.gz,{i}/T2.nii.gz,{i}/roi.nii.gz" for i in range(200_000))
+    (tmp_path / "cases.csv").write_text("\n".join(["case,LGE,T2,roi", *rows]))
+    began = time.process_time()
+    cases = read_cases(tmp_path / "cases.csv", missing_ok=True)
+    assert time.process_time() - began < 15
+    assert len({case.name for case in cases}) == 200_000
 
 
 def test_takes_semicolons_a_byte_order_mark_and_any_case_of_its_own_columns(tmp_path):
