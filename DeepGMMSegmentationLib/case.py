@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Optional
 
 import numpy as np
@@ -72,6 +73,9 @@ def check_arrays(
         )
     if not len(images):
         raise InvalidInput("There are no images; give at least one sequence.")
+    for i, j in combinations(range(len(images)), 2):
+        if np.array_equal(images[i], images[j], equal_nan=images.dtype.kind == "f"):
+            raise InvalidInput(f"Images {i + 1} and {j + 1} are the same; give each sequence once.")
     if roi.dtype != bool:
         raise InvalidInput(f"The region is {roi.dtype}; give a boolean array, such as mask > 0.")
     if roi.shape != images.shape[1:]:

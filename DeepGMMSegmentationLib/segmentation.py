@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from .anatomy.overlap import overlap_with_ventricle
 from .anatomy.proportions import Proportions, infer_proportions
+from .cardiac.papillary import count_papillary
 from .case import check_arrays, check_roles, check_spacing, fill_cavity
 from .errors import InvalidInput, OutOfMemory
 from .mixture import matching, solver
@@ -270,8 +272,13 @@ class _Task:
             intervals=None
             if drawn is None or len(shape) == 2
             else drawn.intervals(probabilities, self.spacing),
+            overlap=None
+            if drawn is None
+            else overlap_with_ventricle(*self.stack, self.roles, settings.device),
         )
-        return clean(result, settings.min_island) if settings.min_island else result
+        if settings.min_island:
+            result = clean(result, settings.min_island)
+        return count_papillary(result, self.images)
 
 
 def _notes(
