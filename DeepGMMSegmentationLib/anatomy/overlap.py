@@ -21,7 +21,7 @@ def overlap_with_ventricle(
     roles: Sequence[str],
     device: str = "cpu",
 ) -> Optional[float]:
-    """Return the median over the slices of the Dice of a region and the ventricle seen in its place.
+    """Return the median Dice, over the slices, of a region and the ventricle seen in its place.
 
     The network looks from the region's centre, at its size; it outlines what it sees, wherever the
     region ends. 0 stands for a slice in which it sees none.
@@ -44,7 +44,9 @@ def overlap_with_ventricle(
     float or None
         None without such a sequence.
     """
-    seen = [m for m, role in enumerate(roles) if role in SHARP and np.isfinite(images[m][roi]).all()]
+    seen = [
+        m for m, role in enumerate(roles) if role in SHARP and np.isfinite(images[m][roi]).all()
+    ]
     if not seen:
         return None
     stack = Stack(images[seen], spacing, [roles[m] for m in seen], device)

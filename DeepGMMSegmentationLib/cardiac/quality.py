@@ -10,18 +10,14 @@ from scipy import ndimage
 
 from ..priors import DARK_BLOOD_LGE, LGE
 from ..result import QUESTIONS, UNDECIDED, Result
-from .alignment import estimate_shift
+from .alignment import estimate_order, estimate_shift
 from .chords import measure_chords, outline_ventricle
 from .infarct import INFARCT
-from .sizes import WALL, mask, measure_sizes
+from .region_quality import doubt_region
+from .sizes import mask, measure_sizes
 
 SMALL = 1.0  # percent of the region
 AGREEMENT = 0.7  # mean pairwise Dice over restarts
-VENTRICLE = (50, 600)  # mL of a left ventricle with its wall, from the smallest to the largest
-LENGTH = 50  # mm of a stack that shows most of a ventricle
-# Dice of a region and the ventricle that the region network sees: at least 0.92 on 46 stacks whose
-# region is right; 0.75 to 0.92 where it lies 6 mm beside.
-OVERLAP = 0.9
 BRIGHTER = 0.7  # deviations of the region, in the prior, by which blood is clearly the brighter
 CLEARLY = 1.0  # deviations of the components, in the fit
 ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
@@ -39,10 +35,10 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     images : ndarray, shape ``(M, *result.labels.shape)``, optional
         The sequences; without them their alignment is not checked.
     """
-    warnings = [*_unseen(result), *_implausible(result), *_small(result), *_names(result)]
+    warnings = [*_unseen(result), *doubt_region(result), *_small(result), *_names(result)]
     warnings += [*_alike(result), *_disagreeing(result), *_unsmoothed(result)]
     warnings += [*_undecided(result), *_bloodless(result)]
-    warnings += [*_off_the_ventricle(result), *_reversed(result)]
+    warnings += _reversed(result)
     if not result.converged:
         warnings.append(
             f"The fit had not converged after {result.iterations} iterations; "
@@ -111,36 +107,6 @@ def _partial(result: Result, images: np.ndarray) -> list[str]:
         f"divided by the other sequences alone; {unsure[role]}"
         for role, slices in zip(result.roles, lacking)
         if slices.any()
-    ]
-
-
-def _implausible(result: Result) -> list[str]:
-    if result.labels.ndim == 2 or not set(result.tissues) & set(WALL):
-        return []
-    ml = np.count_nonzero(result.labels) * float(np.prod(result.spacing)) / 1000
-    length = np.count_nonzero(result.labels.any(axis=(1, 2))) * result.spacing[0]
-    least, most = VENTRICLE
-    warnings = []
-    if not least <= ml <= most:
-        warnings.append(
-            f"The region has {ml:.0f} mL, but a left ventricle with its wall {least} to {most} mL; "
-            "check the region and the images' spacing."
-        )
-    elif length < LENGTH:
-        warnings.append(
-            f"The region's slices cover {length:.0f} mm, and a left ventricle is longer; take "
-            "volumes and percentages as those of these slices and not of the heart."
-        )
-    return warnings
-
-
-def _off_the_ventricle(result: Result) -> list[str]:
-    if result.overlap is None or result.overlap >= OVERLAP:
-        return []
-    return [
-        "The region is not where the left ventricle seems to be (the region network's outline "
-        f"agrees with it to a Dice of {result.overlap:.2f}); look at its border on the images, and "
-        "draw it anew where it is off: every figure here rests on it."
     ]
 
 
@@ -310,5 +276,11 @@ def _misaligned(result: Result, images: np.ndarray) -> list[str]:
             warnings.append(
                 f"{result.roles[j]} looks shifted against {result.roles[i]} by {dx} pixels along x "
                 f"and {dy} along y; register the sequences, then segment again."
+            )
+        order = estimate_order(fixed, moving, roi, spacing)
+        if order is not None:
+            warnings.append(
+                f"{result.roles[j]} fits {result.roles[i]} better with its slices {order}; check "
+                "which way its slices run and where the stack begins, then segment again."
             )
     return warnings

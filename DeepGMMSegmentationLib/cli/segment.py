@@ -178,9 +178,7 @@ def wanted_of(
     """Return what the options of `add_output` ask for."""
     from ..report.result_folder import Wanted
 
-    return Wanted(
-        args.probabilities, args.report, rv_insertion, name, args.contours, args.pdf
-    )
+    return Wanted(args.probabilities, args.report, rv_insertion, name, args.contours, args.pdf)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -51,8 +51,14 @@ def result_of(labels, images, convention):
 
 @pytest.mark.parametrize(
     ("labelled", "convention", "moved"),
-    [(1, "labelled", 0), (2, "labelled", 0), (2, "blood", -50), (1, "blood", 0)]
-    + [(1, "muscle", 50), (2, "muscle", 0)],
+    [
+        (1, "labelled", 0),
+        (2, "labelled", 0),
+        (2, "blood", -50),
+        (1, "blood", 0),
+        (1, "muscle", 50),
+        (2, "muscle", 0),
+    ],
 )
 def test_a_known_volume_moves_from_one_tissue_to_the_other(labelled, convention, moved):
     labels, images = rings(labelled)
@@ -90,8 +96,11 @@ def test_the_conventions_on_a_synthetic_heart():
 
 @pytest.mark.parametrize(
     ("convention", "words"),
-    [("labelled", "as the tissue that their voxels were given"), ("blood", "count as blood")]
-    + [("muscle", "count as healthy myocardium")],
+    [
+        ("labelled", "as the tissue that their voxels were given"),
+        ("blood", "count as blood"),
+        ("muscle", "count as healthy myocardium"),
+    ],
 )
 def test_the_report_says_the_convention(convention, words):
     case = heart(0)
