@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from .anatomy.overlap import overlap_with_ventricle
 from .anatomy.proportions import Proportions, infer_proportions
 from .cardiac.papillary import count_papillary
-from .case import check_arrays, check_roles, check_spacing, fill_cavity
+from .case import check_arrays, check_roles, check_spacing, fill_cavity, without_blank_slices
 from .errors import InvalidInput, OutOfMemory
 from .mixture import matching, solver
 from .mixture.device import resolve_device
@@ -156,6 +156,7 @@ class _Task:
                     'Trained networks and strokes count on blood; choose hollow="fill".'
                 )
             settings = settings.without_blood()
+        stack = without_blank_slices(stack, region)
         gains = None
         told_apart = "blood pool" in settings.tissues and region.ndim == 3
         if told_apart and settings.shading == "even" and settings.scope == "volume":
