@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from ..result import Result
 from .chords import outline_ventricle
+from .obstruction import find_cores
 from .sizes import WALL, mask, volume_ml
 
 BLOOD, MUSCLE = "blood pool", "healthy myocardium"
@@ -20,7 +21,7 @@ def count_papillary(result: Result, images: np.ndarray) -> Result:
 
     As "blood", all wall tissue within the endocardium becomes blood. As "muscle", blood becomes
     healthy myocardium where its intensities are more probable as such, by the fitted components
-    and each sequence by itself, in parts of at least 10 mm² of a slice.
+    and each sequence by itself, in parts of at least 10 mm² of a slice that no scar encloses.
 
     Parameters
     ----------
@@ -40,6 +41,9 @@ def count_papillary(result: Result, images: np.ndarray) -> Result:
         dark = cavity & mask(labels, tissues, [BLOOD])
         dark &= _gain(result, images.reshape(len(images), *labels.shape)) > 0
         papillary, counted = _large(dark, MIN_AREA / (spacing[1] * spacing[2])), MUSCLE
+        # What scar encloses would be taken for microvascular obstruction.
+        marked = np.where(papillary, tissues.index(MUSCLE) + 1, labels)
+        papillary &= ~find_cores(marked, tissues, spacing)
     ml = volume_ml(int(np.count_nonzero(papillary)), result.spacing)
     amount = f"{np.count_nonzero(papillary)} voxels" if ml is None else f"{ml:.1f} mL"
     note = f"{amount} within the cavity, of papillary muscles and trabeculae, were made {counted}."

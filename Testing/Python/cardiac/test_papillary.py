@@ -9,6 +9,7 @@ from true_result import truth
 from DeepGMMSegmentationLib import Settings, segment
 from DeepGMMSegmentationLib.cardiac.chords import outline_ventricle
 from DeepGMMSegmentationLib.cardiac.measures import measure
+from DeepGMMSegmentationLib.cardiac.obstruction import find_cores
 from DeepGMMSegmentationLib.cardiac.papillary import count_papillary
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.report.html import render_report
@@ -68,6 +69,24 @@ def test_a_known_volume_moves_from_one_tissue_to_the_other(labelled, convention,
     assert (counted.labels[labels == 2] == 2).all() or moved < 0
     if moved:
         assert any("0.4 mL within the cavity" in note for note in counted.notes)
+
+
+def test_a_papillary_muscle_on_scar_is_no_microvascular_obstruction():
+    labels, images = rings(1)
+    scar = np.zeros(labels.shape, bool)
+    scar[2:4, 26:37, 28:37] = True  # around the muscles, but for their side towards the cavity
+    scar[MUSCLES] = False
+    whole = result_of(labels, images, "muscle")
+    whole = replace(
+        whole,
+        labels=np.where(scar, 3, labels).astype(np.uint8),
+        tissues=(*TISSUES, "scar"),
+        means=np.array([[[100.0], [20.0], [140.0]]]),
+        covariances=np.full((1, 3, 1, 1), 100.0),
+    )
+    counted = count_papillary(whole, images)
+    assert (counted.labels[MUSCLES] == 1).all()
+    assert not find_cores(counted.labels, counted.tissues, SPACING).any()
 
 
 def test_a_slice_alone_is_counted_too():
