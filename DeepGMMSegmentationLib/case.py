@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Optional
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import ndimage
 from .errors import InvalidInput
 
 HOLE = 0.1  # of a slice's filled area, from which on a hole is a cavity and no gap in a drawing
+LEAST_BLANK = 20  # voxels of one value in a slice that are no chance
 LABELS = 64  # more values than this are no labels, but intensities
 
 
@@ -72,6 +74,9 @@ def check_arrays(
         )
     if not len(images):
         raise InvalidInput("There are no images; give at least one sequence.")
+    for i, j in combinations(range(len(images)), 2):
+        if np.array_equal(images[i], images[j], equal_nan=images.dtype.kind == "f"):
+            raise InvalidInput(f"Images {i + 1} and {j + 1} are the same; give each sequence once.")
     if roi.dtype != bool:
         raise InvalidInput(f"The region is {roi.dtype}; give a boolean array, such as mask > 0.")
     if roi.shape != images.shape[1:]:
@@ -142,6 +147,31 @@ def check_labels(labels: ArrayLike, classes: int, spacing: Sequence[float]) -> n
             f"The spacing is {tuple(spacing)}; give {labels.ndim} numbers above 0, in mm."
         )
     return labels
+
+
+def without_blank_slices(images: np.ndarray, roi: np.ndarray) -> np.ndarray:
+    """Return images that are NaN in slices in which all of the region has one value.
+
+    Other programs fill 0 where an image does not reach. A sequence that is so in every slice stays.
+
+    Parameters
+    ----------
+    images : ndarray, shape ``(M, Z, Y, X)`` or ``(M, Y, X)``
+    roi : ndarray of bool, shape of one image
+    """
+    if roi.ndim == 2:
+        return images
+    drawn = np.flatnonzero(roi.sum(axis=(1, 2)) >= LEAST_BLANK)
+    blank = np.zeros(images.shape[:2], bool)
+    for z in drawn:
+        inside = images[:, z][:, roi[z]]
+        blank[:, z] = inside.min(axis=1) == inside.max(axis=1)
+    blank[blank[:, drawn].all(axis=1)] = False
+    if not blank.any():
+        return images
+    measured = images.astype(np.result_type(images, np.float32))
+    measured[blank] = np.nan
+    return measured
 
 
 def fill_cavity(roi: np.ndarray) -> Optional[np.ndarray]:

@@ -131,6 +131,9 @@ class Result:
         Expected volume, and the ends of its 90 % interval, of each tissue and the "infarct" in mL.
         The interval is as the tissue network was calibrated, and holds what is expected; None
         without the network, or in one slice.
+    overlap : float or None
+        Median Dice of the region and the left ventricle that the region network sees in its place;
+        None where it was not asked.
     """
 
     labels: np.ndarray
@@ -154,6 +157,7 @@ class Result:
     notes: tuple[str, ...] = ()
     presence: Optional[dict[str, Optional[float]]] = None
     intervals: Optional[dict[str, tuple[float, float, float]]] = None
+    overlap: Optional[float] = None
 
     @property
     def absent(self) -> dict[str, float]:

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from .anatomy.overlap import overlap_with_ventricle
 from .anatomy.proportions import Proportions, infer_proportions
-from .case import check_arrays, check_roles, check_spacing, fill_cavity
+from .cardiac.papillary import count_papillary
+from .case import check_arrays, check_roles, check_spacing, fill_cavity, without_blank_slices
 from .errors import InvalidInput, OutOfMemory
 from .mixture import matching, solver
 from .mixture.device import one_thread, resolve_device
@@ -157,6 +159,7 @@ class _Task:
                     'Trained networks and strokes count on blood; choose hollow="fill".'
                 )
             settings = settings.without_blood()
+        stack = without_blank_slices(stack, region)
         gains = None
         told_apart = "blood pool" in settings.tissues and region.ndim == 3
         if told_apart and settings.shading == "even" and settings.scope == "volume":
@@ -278,8 +281,13 @@ class _Task:
             intervals=None
             if drawn is None or len(shape) == 2
             else drawn.intervals(probabilities, self.spacing),
+            overlap=None
+            if drawn is None
+            else overlap_with_ventricle(*self.stack, self.roles, settings.device),
         )
-        return clean(result, settings.min_island) if settings.min_island else result
+        if settings.min_island:
+            result = clean(result, settings.min_island)
+        return count_papillary(result, self.images)
 
 
 def _notes(

@@ -178,6 +178,13 @@ class Settings:
         "does, where blood is a tissue and one mixture is for all slices: it is kept or evened "
         "out.",
     )
+    papillary: str = choice(
+        "labelled",
+        ("labelled", "blood", "muscle"),
+        "What papillary muscles and trabeculae that stand free in the cavity count as: as their "
+        "voxels come out, which is mostly blood where the tissue network is asked; all as blood; "
+        "or as healthy myocardium, where they are dark.",
+    )
     density: float = number(1.05, 0.1, 10.0, "Of the myocardium, in g/mL: from volume to mass.")
 
     def __post_init__(self) -> None:

@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The libraries that Qt loads even without a screen.
+# The libraries that Qt loads even without a screen, and those that draw a PDF's text.
 packages=(libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3)
+packages+=(libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" ||

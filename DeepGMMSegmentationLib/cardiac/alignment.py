@@ -1,14 +1,17 @@
-"""The shift between two sequences at which one tells most of the other."""
+"""The shift, and the order of slices, at which one sequence tells most of another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Optional
 
 import numpy as np
 from scipy import ndimage
 
 BINS = 12
 REACH = 5  # pixels searched each way
+LEAST_SLICES = 4  # for an order that is more than chance
+BETTER = 1.05  # times the mutual information of the given order
 SURROUNDINGS = 20.0  # mm around the region, in plane, whose borders help to align
 
 
@@ -38,12 +41,7 @@ def estimate_shift(
         Pixels (y, x) by which `moving` lies too far along the axes: ``moving[y + dy, x + dx]``
         shows what ``fixed[y, x]`` shows.
     """
-    near = np.zeros(roi.shape, bool)
-    for index in np.flatnonzero(roi.any(axis=(1, 2))):
-        near[index] = (
-            ndimage.distance_transform_edt(~roi[index], sampling=spacing[1:]) <= SURROUNDINGS
-        )
-    near[:, :REACH] = near[:, -REACH:] = near[:, :, :REACH] = near[:, :, -REACH:] = False
+    near = _surroundings(roi, spacing)
     if not near.any():
         return 0, 0
     z, y, x = np.nonzero(near)
@@ -52,6 +50,48 @@ def estimate_shift(
     reach = range(-REACH, REACH + 1)
     shifts = sorted(((dy, dx) for dy in reach for dx in reach), key=lambda s: np.hypot(*s))
     return max(shifts, key=lambda s: _mutual_information(a, b[z, y + s[0], x + s[1]]))
+
+
+def estimate_order(
+    fixed: np.ndarray, moving: np.ndarray, roi: np.ndarray, spacing: Sequence[float]
+) -> Optional[str]:
+    """Return how the slices of `moving` would fit `fixed` clearly better than as they are, if so.
+
+    The mutual information is computed slice by slice as in `estimate_shift`, in the given order,
+    in reverse order, and a slice further or back. Parameters as there.
+
+    Returns
+    -------
+    str or None
+        "in reverse order" or "moved by one slice"; None where the given order is as good, or fewer
+        than four slices have both sequences.
+    """
+    near = _surroundings(roi, spacing) & np.isfinite(fixed) & np.isfinite(moving)
+    slices = np.flatnonzero(near.any(axis=(1, 2)))
+    if len(slices) < LEAST_SLICES:
+        return None
+    a, b = _bins(fixed, fixed[near]), _bins(moving, moving[near])
+
+    def fit(order: np.ndarray) -> float:
+        pairs = zip(slices, order)
+        return sum(_mutual_information(a[z][near[z]], b[other][near[z]]) for z, other in pairs)
+
+    given = BETTER * fit(slices)
+    if fit(slices[::-1]) > given:
+        return "in reverse order"
+    further, back = np.append(slices[1:], slices[-1]), np.append(slices[0], slices[:-1])
+    return "moved by one slice" if max(fit(further), fit(back)) > given else None
+
+
+def _surroundings(roi: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """Return the region and what is near it in its slices, far from the image's sides."""
+    near = np.zeros(roi.shape, bool)
+    for index in np.flatnonzero(roi.any(axis=(1, 2))):
+        near[index] = (
+            ndimage.distance_transform_edt(~roi[index], sampling=spacing[1:]) <= SURROUNDINGS
+        )
+    near[:, :REACH] = near[:, -REACH:] = near[:, :, :REACH] = near[:, :, -REACH:] = False
+    return near
 
 
 def _mutual_information(a: np.ndarray, b: np.ndarray) -> float:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 import numpy as np
 import SimpleITK as sitk
 
+from ..case import without_blank_slices
 from ..errors import InvalidInput
 from ..priors import lge_index
 from ..result import Result
@@ -149,6 +150,8 @@ def measure(
             f"There are {len(images)} images but {len(result.roles)} sequences; give those that "
             "were segmented."
         )
+    if images is not None:
+        images = without_blank_slices(images, labels > 0)
     measured = measure_sizes(labels, tissues, spacing, density)
     notes = [*result.notes, *_caveats(result)]
     whole, slices, segments = None, [], None

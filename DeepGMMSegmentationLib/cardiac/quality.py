@@ -10,14 +10,16 @@ from scipy import ndimage
 
 from ..priors import DARK_BLOOD_LGE, LGE
 from ..result import QUESTIONS, UNDECIDED, Result
-from .alignment import estimate_shift
+from .alignment import estimate_order, estimate_shift
 from .chords import measure_chords, outline_ventricle
 from .infarct import INFARCT
-from .sizes import WALL, mask, measure_sizes
+from .region_quality import doubt_region
+from .sizes import mask, measure_sizes
 
 SMALL = 1.0  # percent of the region
 AGREEMENT = 0.7  # mean pairwise Dice over restarts
-VENTRICLE = (50, 600)  # mL of a left ventricle with its wall, from the smallest to the largest
+BRIGHTER = 0.7  # deviations of the region, in the prior, by which blood is clearly the brighter
+CLEARLY = 1.0  # deviations of the components, in the fit
 ONE_DEVIATION = 1 / 8  # Bhattacharyya distance of equal components one deviation apart
 
 
@@ -33,9 +35,10 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     images : ndarray, shape ``(M, *result.labels.shape)``, optional
         The sequences; without them their alignment is not checked.
     """
-    warnings = [*_unseen(result), *_implausible(result), *_small(result), *_names(result)]
+    warnings = [*_unseen(result), *doubt_region(result), *_small(result), *_names(result)]
     warnings += [*_alike(result), *_disagreeing(result), *_unsmoothed(result)]
     warnings += [*_undecided(result), *_bloodless(result)]
+    warnings += _reversed(result)
     if not result.converged:
         warnings.append(
             f"The fit had not converged after {result.iterations} iterations; "
@@ -107,17 +110,26 @@ def _partial(result: Result, images: np.ndarray) -> list[str]:
     ]
 
 
-def _implausible(result: Result) -> list[str]:
-    if result.labels.ndim == 2 or not set(result.tissues) & set(WALL):
+def _reversed(result: Result) -> list[str]:
+    """Return the sequences on which blood is not as bright as on what they are called."""
+    prior, pair = result.settings.prior, ("blood pool", "healthy myocardium")
+    if prior is None or not set(pair) <= set(result.tissues):
         return []
-    ml = np.count_nonzero(result.labels) * float(np.prod(result.spacing)) / 1000
-    least, most = VENTRICLE
-    if least <= ml <= most:
-        return []
-    return [
-        f"The region has {ml:.0f} mL, but a left ventricle with its wall {least} to {most} mL; "
-        "check the region and the images' spacing."
-    ]
+    blood, muscle = (result.tissues.index(name) for name in pair)
+    warnings = []
+    for m, role in enumerate(result.roles):
+        usual = prior.means.get(role)
+        if usual is None or usual[blood] - usual[muscle] < BRIGHTER:
+            continue
+        means, variances = result.means[:, :, m], result.covariances[:, :, m, m]
+        spread = np.sqrt((variances[:, blood] + variances[:, muscle]) / 2)
+        if np.median((means[:, blood] - means[:, muscle]) / spread) < CLEARLY:
+            warnings.append(
+                f"Blood is not brighter than healthy myocardium on {role}, as it is on such "
+                "images; check that the file holds that sequence, and that its grey values are not "
+                "inverted."
+            )
+    return warnings
 
 
 def _undecided(result: Result) -> list[str]:
@@ -264,5 +276,11 @@ def _misaligned(result: Result, images: np.ndarray) -> list[str]:
             warnings.append(
                 f"{result.roles[j]} looks shifted against {result.roles[i]} by {dx} pixels along x "
                 f"and {dy} along y; register the sequences, then segment again."
+            )
+        order = estimate_order(fixed, moving, roi, spacing)
+        if order is not None:
+            warnings.append(
+                f"{result.roles[j]} fits {result.roles[i]} better with its slices {order}; check "
+                "which way its slices run and where the stack begins, then segment again."
             )
     return warnings

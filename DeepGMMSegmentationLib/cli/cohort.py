@@ -28,7 +28,7 @@ from ..settings import Settings
 from ..training import distributed
 from .console import say, show_progress
 from .options import resolve_network, resolve_settings
-from .segment import segment_files
+from .segment import segment_files, wanted_of
 
 SUMMARY = "cohort.csv"
 SUMMARY_PATIENCE = 600.0  # seconds that a process waits for others that write the summary, too
@@ -101,8 +101,9 @@ def segment_cohort(args: argparse.Namespace) -> None:
         return dataclasses.replace(settings, device=distributed.own_device(settings.device))
 
     def wanted(case: CaseFiles) -> Wanted:
-        return Wanted(args.probabilities, args.report, name=case.name, contours=args.contours)
+        return wanted_of(args, case.name)
 
+    wanted_of(args, SUMMARY)  # refuses a PDF that cannot be made
     settings_of({role for case in cases for role in case.images})  # refuses what suits no case
     with show_progress() as show:
 

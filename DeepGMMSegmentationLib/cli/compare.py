@@ -34,6 +34,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         default="case",
         help="what the page calls the heart; not a patient's name (default: case)",
     )
+    parser.add_argument(
+        "--pdf", action="store_true", help="write comparison.pdf too (needs WeasyPrint)"
+    )
     parser.add_argument("--force", action="store_true", help="replace an earlier comparison")
     parser.set_defaults(run=run)
     return parser
@@ -50,8 +53,13 @@ def run(args: argparse.Namespace) -> None:
         comparison_rows,
         render_comparison,
     )
+    from ..report.pdf import load_weasyprint, write_pdf
     from .text_tables import aligned
 
+    if args.pdf and not args.out:
+        raise InvalidInput("--pdf goes with --out; add that, or remove it.")
+    if args.pdf:
+        load_weasyprint()
     baseline, followup = (_measures(Path(folder)) for folder in (args.baseline, args.followup))
     if baseline == followup:
         raise InvalidInput("Both folders hold the same result; name those of two examinations.")
@@ -67,9 +75,12 @@ def run(args: argparse.Namespace) -> None:
     say("\n".join(comparison.notes))
     if args.out:
         with whole_folder(args.out, OUTPUTS, args.force) as new:
-            page, table = (new / name for name in OUTPUTS)
-            page.write_text(render_comparison(comparison, args.name), encoding="utf-8")
+            page = render_comparison(comparison, args.name)
+            html, table, pdf = (new / name for name in OUTPUTS)
+            html.write_text(page, encoding="utf-8")
             table.write_text(comparison_csv(comparison), encoding="utf-8")
+            if args.pdf:
+                write_pdf(page, pdf)
         say(f"Written to {args.out}; open {OUTPUTS[0]}.")
 
 

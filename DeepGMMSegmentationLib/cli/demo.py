@@ -10,7 +10,7 @@ from ..priors import Prior
 from ..settings import Settings
 from .console import say, show_progress
 from .options import add_command, add_settings, resolve_settings
-from .segment import add_output, segment_files
+from .segment import add_output, segment_files, wanted_of
 
 DEMO = """\
 Draw a synthetic heart (no patient's), write it as files, segment these, and compare with the
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from ..io.cohort import CaseFiles
     from ..io.folders import whole_folder
     from ..io.images import write_image
-    from ..report.result_folder import OUTPUTS, Wanted
+    from ..report.result_folder import OUTPUTS
     from .text_tables import dice_table, size_table
 
     settings = resolve_settings(args, infarct=ROLES)
@@ -61,13 +61,7 @@ def run(args: argparse.Namespace) -> None:
                 case,
                 settings,
                 new / "result",
-                Wanted(
-                    args.probabilities,
-                    args.report,
-                    drawn.rv_insertion,
-                    "synthetic heart",
-                    args.contours,
-                ),
+                wanted_of(args, "synthetic heart", drawn.rv_insertion),
                 progress=progress,
             )
     say(size_table(result, measures.warnings))

@@ -161,10 +161,24 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         "--report", action="store_true", help="write report.html and measures.csv too"
     )
     parser.add_argument(
+        "--pdf",
+        action="store_true",
+        help="write report.pdf too, the report for printing (needs WeasyPrint)",
+    )
+    parser.add_argument(
         "--contours",
         action="store_true",
         help="write contours.mrk.json too: endo- and epicardium as curves for 3D Slicer",
     )
+
+
+def wanted_of(
+    args: argparse.Namespace, name: str, rv_insertion: Optional[tuple[float, ...]] = None
+) -> Wanted:
+    """Return what the options of `add_output` ask for."""
+    from ..report.result_folder import Wanted
+
+    return Wanted(args.probabilities, args.report, rv_insertion, name, args.contours, args.pdf)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -180,7 +194,6 @@ def run(args: argparse.Namespace) -> None:
         return
     from ..io.cohort import CaseFiles
     from ..io.sequences import file_roles
-    from ..report.result_folder import Wanted
     from .text_tables import size_table
 
     quiet_itk()
@@ -197,7 +210,7 @@ def run(args: argparse.Namespace) -> None:
             CaseFiles("case", images, args.roi and Path(args.roi), segment=args.segment),
             settings,
             args.out,
-            Wanted(args.probabilities, args.report, args.rv_insertion, args.name, args.contours),
+            wanted_of(args, args.name, args.rv_insertion),
             network=network,
             refine=args.refine,
             resample=args.resample,

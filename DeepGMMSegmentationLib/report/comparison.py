@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
 HEADER = ("Figure", "Baseline", "Follow-up", "Change", "Change %")
-OUTPUTS = ("comparison.html", "comparison.csv")
+OUTPUTS = ("comparison.html", "comparison.csv", "comparison.pdf")
 COLORS = ("#D55E00", "#0072B2")  # of baseline and follow-up
 
 

@@ -30,6 +30,15 @@ INTERVALS = {
     "together, which is the cautious assumption. A model that is certain and wrong is not covered.",
 }
 
+# What papillary muscles count as, by the settings.
+PAPILLARY = {
+    "labelled": "count in all sizes as the tissue that their voxels were given, which the picture "
+    "shows: the tissue network of the infarct preset was taught to count them as blood",
+    "blood": "that stand free in the cavity count as blood, as was asked for",
+    "muscle": "that stand free in the cavity count as healthy myocardium where they are dark, as "
+    "was asked for",
+}
+
 
 def render_report(
     measures: Measures,
@@ -82,6 +91,7 @@ def render_report(
         density=f"{measures.density:g}",
         settings=escape(_compact(result.settings.to_json())),
         salvage=escape(SALVAGE),
+        papillary=PAPILLARY[result.settings.papillary],
         interval=INTERVALS[result.intervals is not None],
     )
 

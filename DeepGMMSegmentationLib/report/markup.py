@@ -61,7 +61,8 @@ def table(header: Iterable[str], lines: Iterable[Sequence[str]], ours: bool = Fa
         + "</tr>"
         for i, line in enumerate(lines)
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    lines_of_both = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="wide"><table>{lines_of_both}</table></div>'
 
 
 def items(sentences: Iterable[str]) -> str:

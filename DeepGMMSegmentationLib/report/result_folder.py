@@ -22,9 +22,11 @@ from ..tissues import tissue
 from ..version import versions
 from .contours import contours_json
 from .html import render_report
+from .pdf import load_weasyprint, write_pdf
 from .tables import case_csv
 
 MOST_NAME = 100  # characters of a tissue's name in a file's
+PDF = "report.pdf"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,13 @@ class Wanted:
         What the case is called in its measures; not a patient's name.
     contours : bool
         ``contours.mrk.json`` too.
+    pdf : bool
+        ``report.pdf`` too: the report for printing.
+
+    Raises
+    ------
+    InvalidInput
+        If a PDF is wanted and WeasyPrint is not there.
     """
 
     probabilities: bool = False
@@ -51,6 +60,11 @@ class Wanted:
     rv_insertion: Optional[tuple[float, ...]] = None
     name: str = "case"
     contours: bool = False
+    pdf: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pdf:
+            load_weasyprint()  # before anything is computed
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -59,13 +73,14 @@ class Wanted:
             *("segmentation.seg.nrrd", "labels.nii.gz", "result.json", "figure.png"),
             *(("probability_*.nii.gz",) if self.probabilities else ()),
             *(("report.html", "measures.csv") if self.report else ()),
+            *((PDF,) if self.pdf else ()),
             *(("contours.mrk.json",) if self.contours else ()),
         )
 
 
 LEAST = Wanted()
 # Everything that `write_result` may write.
-OUTPUTS = Wanted(probabilities=True, report=True, contours=True).patterns
+OUTPUTS = (*Wanted(probabilities=True, report=True, contours=True).patterns, PDF)
 
 
 def write_result(
@@ -163,10 +178,13 @@ def fill_folder(
     )
     measured = measures.to_dict()
     draw_figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
-    if wanted.report:
+    if wanted.report or wanted.pdf:
         page = render_report(measures, result, images, reference.GetDirection(), remote)
+    if wanted.report:
         (new / "report.html").write_text(page, encoding="utf-8")
         (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")
+    if wanted.pdf:
+        write_pdf(page, new / PDF)
     if wanted.contours:
         curves = contours_json(result.labels, result.tissues, reference)
         (new / "contours.mrk.json").write_text(curves, encoding="utf-8")

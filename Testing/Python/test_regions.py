@@ -5,6 +5,7 @@ import pytest
 import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.cardiac.measures import measure
 from DeepGMMSegmentationLib.cardiac.quality import find_warnings
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.io.images import read_roi
@@ -58,3 +59,22 @@ def test_an_image_is_no_region(case, tmp_path, scale):
         InvalidInput, match="different values, as an image does; give as the region"
     ):
         read_roi(path, image)
+
+
+def test_slices_filled_with_0_by_another_program_are_missing(case):
+    filled = case.images.copy()
+    filled[1, :6] = 0
+    result = segment(
+        filled, case.roi, Settings.infarct(case.roles), spacing=case.spacing, roles=case.roles
+    )
+    found = measure(result, filled)
+    assert any("T2 does not reach all of the region" in text for text in found.warnings)
+    assert found.infarct.area_at_risk is None
+    assert found.slices[8].area_at_risk is not None
+
+
+def test_slices_without_any_image_are_refused(case):
+    empty = case.images.copy()
+    empty[:, 4] = 0
+    with pytest.raises(InvalidInput, match="have no image; shrink the region"):
+        segment(empty, case.roi, Settings.infarct(case.roles), roles=case.roles)

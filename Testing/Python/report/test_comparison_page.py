@@ -51,3 +51,11 @@ def test_what_is_no_result_is_refused(folders, tmp_path, capsys):
     assert "holds no result" in capsys.readouterr().err
     assert main(["compare", str(folders / "acute"), str(folders / "acute")]) == 2
     assert "the same result" in capsys.readouterr().err
+
+
+def test_a_pdf_goes_beside_the_page(folders, tmp_path, capsys):
+    given = ["compare", str(folders / "acute"), str(folders / "late"), "--pdf"]
+    assert main([*given, "--out", str(tmp_path / "change")]) == 0
+    assert (tmp_path / "change" / "comparison.pdf").read_bytes().startswith(b"%PDF-")
+    assert main(given) != 0
+    assert "--pdf goes with --out" in capsys.readouterr().err

@@ -1,0 +1,128 @@
+"""A region that is no left ventricle, or slices that are not in order, are warned of."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from true_result import truth
+
+from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.anatomy.overlap import overlap_with_ventricle
+from DeepGMMSegmentationLib.cardiac.quality import find_warnings
+from DeepGMMSegmentationLib.hearts.sample import heart
+
+DISC = np.ones((1, 3, 3), bool)
+
+
+@pytest.fixture(scope="module")
+def case():
+    return heart(0)
+
+
+def warned(found, words):
+    return any(words in text for text in found)
+
+
+def beside(roi, pixels):
+    return np.roll(roi, pixels, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("region", "right"),
+    [
+        (lambda case: case.roi, True),
+        (lambda case: beside(case.roi, 6), False),  # 8 mm
+        (lambda case: ndimage.binary_erosion(case.roi, DISC, 3), False),
+        (lambda case: heart(17).roi, False),
+        (lambda case: case.right_ventricle, False),
+    ],
+)
+def test_a_region_beside_the_ventricle(case, region, right):
+    result = segment(
+        case.images,
+        region(case),
+        Settings.infarct(case.roles),
+        spacing=case.spacing,
+        roles=case.roles,
+    )
+    assert (result.overlap > 0.92) is right
+    assert warned(find_warnings(result, case.images), "not where the left ventricle") is not right
+
+
+@pytest.mark.parametrize("roles", [("LGE",), ("bSSFP",), ("LGE", "T2"), ("LGE", "T2", "bSSFP")])
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_right_region_is_in_place_on_any_sequence(roles, seed):
+    drawn = heart(seed)
+    images = drawn.images[[drawn.roles.index(role) for role in roles]]
+    assert overlap_with_ventricle(images, drawn.roi, drawn.spacing, roles) > 0.92
+    moved = beside(drawn.roi, 6)
+    assert overlap_with_ventricle(images, moved, drawn.spacing, roles) < 0.9
+
+
+def test_the_outline_is_looked_for_only_where_a_sequence_shows_it(case):
+    t2, partial = case.images[1:2], case.images[:1].copy()
+    partial[0, 4] = np.nan
+    assert overlap_with_ventricle(t2, case.roi, case.spacing, ("T2",)) is None
+    assert overlap_with_ventricle(partial, case.roi, case.spacing, ("LGE",)) is None
+
+
+@pytest.mark.parametrize(("slices", "length"), [(2, "20 mm"), (4, "40 mm"), (5, None)])
+def test_a_part_of_a_ventricle(case, slices, length):
+    labels = np.zeros_like(case.labels)
+    labels[4 : 4 + slices] = case.labels[4 : 4 + slices]
+    found = find_warnings(replace(truth(case), labels=labels))
+    assert warned(found, "slices cover") is (length is not None)
+    assert length is None or warned(found, length)
+
+
+def test_slices_that_are_not_in_order(case):
+    order = [3, 8, 1, 6, 0, 9, 4, 2, 7, 5]
+    found = find_warnings(replace(truth(case), labels=case.labels[order]), case.images[:, order])
+    assert warned(found, "grows and shrinks")
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda image: image[::-1], "in reverse order"),
+        (lambda image: np.roll(image, 1, 0), "moved"),
+    ],
+)
+def test_one_sequence_whose_slices_run_otherwise(case, moved, change, words):
+    images = case.images.copy()
+    images[moved] = change(images[moved])
+    assert warned(find_warnings(truth(case), images), f"better with its slices {words}")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sound_hearts_raise_none_of_these(seed):
+    sound = heart(seed, slices=8 + seed % 5)
+    assert not warned(find_warnings(truth(sound), sound.images), "slices")
+
+
+@pytest.mark.parametrize(
+    ("images", "role"),
+    [
+        (lambda i: (i[0].max() - i[0], i[1], i[2]), "LGE"),  # inverted
+        (lambda i: (i[1], i[0], i[2]), "LGE"),  # LGE and T2 interchanged
+        (lambda i: (i[0], i[2], i[1]), "bSSFP"),  # T2 and bSSFP
+    ],
+)
+def test_a_sequence_that_is_another(case, images, role):
+    taken = np.stack(images(case.images))
+    settings = Settings.infarct(case.roles)
+    result = segment(taken, case.roi, settings, spacing=case.spacing, roles=case.roles)
+    assert warned(find_warnings(result), f"Blood is not brighter than healthy myocardium on {role}")
+
+
+def test_the_right_sequences_are_not_doubted(case):
+    settings = Settings.infarct(case.roles)
+    result = segment(case.images, case.roi, settings, spacing=case.spacing, roles=case.roles)
+    assert find_warnings(result, case.images) == []
+
+
+def test_the_same_image_twice_is_refused(case):
+    with pytest.raises(InvalidInput, match="Images 1 and 3 are the same"):
+        segment(case.images[[0, 1, 0]], case.roi)
