@@ -18,24 +18,23 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from DeepGMMSegmentationLib.errors import InvalidInput
-from DeepGMMSegmentationLib.io.sequences import role
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
-from DeepGMMSegmentationLib.worker import Answer, RegionRequest, Request, Worker
+from DeepGMMSegmentationLib.worker import Answer, RegionRequest, Worker
 
 from .parameters import DeepGMMSegmentationParameterNode
 from .run import Done, Run
 from .scene import owned_nodes, result_nodes, tables
-from .scene.images import checkVolumes, makeGrid, readArrays, readSpacing, toLPS
+from .scene.images import checkVolumes, makeGrid, readArrays, toLPS
 from .scene.inputs import checkInputs
-from .scene.labels import readStrokes
-from .scene.measuring import checkInsertion, readMarks, writeReport
+from .scene.measuring import writeReport
 from .scene.prior_estimation import estimate
 from .scene.region import regionArray, regionName
+from .scene.request import readRequest, rolesByName
 from .scene.snapshot import isEdited
-from .scene.stored_result import readRecord, tissueNames
+from .scene.stored_result import readRecord
 
 RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 
@@ -144,40 +143,27 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             As the library does. The scene is then as it was before.
         """
         checkInputs(volumes, region, segment, strokes, remote, output)
-        images, inside = readArrays(volumes), regionArray(region, segment, volumes[0])
-        marks = readMarks(rvInsertion, remote, volumes[0], volumes)
-        spacing = readSpacing(volumes[0])
-        checkInsertion(marks, inside, spacing)
         self._refuseSecondRun()
-        if strokes is not None and isinstance(network, (str, Path)):
-            from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
-
-            network = TrainedNetwork.load(network)  # its tissues say what strokes are called
-        if settings is None and not isinstance(network, (str, Path)):
-            settings = network.settings if network else Settings()
-        if tissues is None and settings is not None:
-            tissues = [tissue(name, i) for i, name in enumerate(settings.tissues)]
-        names = None if tissues is None else [shown.name for shown in tissues]
-        request = Request(
-            arguments={
-                "images": images,
-                "roi": inside,
-                "settings": settings,
-                "network": network,
-                "refine": refine,
-                "spacing": spacing,
-                "roles": roles or _rolesByName(volumes),
-                "seeds": None if strokes is None else readStrokes(strokes, names, volumes[0]),
-            },
-            marks=vars(marks),
-            changes=changes or {},
-            tissues=tissueNames(names, settings.tissues) if names and settings else None,
+        request = readRequest(
+            volumes,
+            region,
+            segment,
+            settings=settings,
+            network=network,
+            refine=refine,
+            roles=roles,
+            tissues=tissues,
+            strokes=strokes,
+            rvInsertion=rvInsertion,
+            remote=remote,
+            changes=changes,
         )
         name = _("{region} tissues").format(region=regionName(region, segment))
 
         def finish(answer: Answer) -> Generator[Any, None, None]:
             shown = tissues or [tissue(name, i) for i, name in enumerate(answer.result.tissues)]
             target = None if output and keepEdits and isEdited(output) else output
+            images = request.arguments["images"]
             return result_nodes.addResult(answer, shown, volumes, images, name, target, maps)
 
         nodes = [node for node in (*volumes, region, output) if node is not None]
@@ -228,12 +214,12 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         arguments = {
             "images": readArrays(volumes),
             "reference": makeGrid(volumes[0]),
-            "roles": roles or _rolesByName(volumes),
+            "roles": roles or rolesByName(volumes),
             "point": toLPS(point),
         }
 
-        def finish(found: Any) -> Generator[Any, None, None]:
-            region, insertion, doubts = found
+        def finish(answer: Any) -> Generator[Any, None, None]:
+            region, insertion, doubts = answer
             name = slicer.mrmlScene.GenerateUniqueName(_("LV region"))
             segmentation = result_nodes.addRegion(name, region, volumes[0])
             yield segmentation, insertion and toLPS(insertion), doubts
@@ -347,10 +333,4 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         """
         checkVolumes(volumes)
         inside = regionArray(region, segment, volumes[0])
-        return estimate(volumes, inside, labelled, roles or _rolesByName(volumes))
-
-
-def _rolesByName(volumes: Sequence[vtkMRMLScalarVolumeNode]) -> list[str]:
-    """Return LGE, T2 or bSSFP where a volume's name says so, else that name."""
-    names = [volume.GetName() for volume in volumes]
-    return [role(name) or name for name in names]
+        return estimate(volumes, inside, labelled, roles or rolesByName(volumes))

@@ -143,10 +143,11 @@ class SafetyTests:
         interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # as Escape does
         self.assertEqual(self.insertion.GetNumberOfDefinedControlPoints(), 1)
         self.assertEqual(tuple(self.insertion.GetNthControlPointPositionWorld(0)), tuple(before))
+        slicer.app.processEvents()
+        self.assertIn("stays where it was", ui.statusLabel.text)
         ui.placeButton.click()
-        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
         self.insertion.AddControlPointWorld(vtk.vtkVector3d(1, 2, 3))
-        self.insertion.InvokeEvent(self.insertion.PointPositionDefinedEvent)
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
         slicer.app.processEvents()
         self.assertEqual(self.insertion.GetNumberOfControlPoints(), 1)
         self.assertEqual(tuple(self.insertion.GetNthControlPointPositionWorld(0)), (1, 2, 3))

@@ -160,7 +160,7 @@ def undo(node: Any) -> None:
             shown = _showing(result, measures, tissues, images, node.GetName())
             if ownedNodes(node, [MAP]):
                 shown += _mapping(result, tissues, probabilities, node.GetName())
-            owned += [each for add in shown for each in add()]
+            owned += [member for add in shown for member in add()]
             owned.append((PROBABILITIES, probabilities))
             placeBeside(node, node, owned)
     earlier = earlierVersion(node)

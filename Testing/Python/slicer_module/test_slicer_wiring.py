@@ -50,9 +50,9 @@ CONTAINERS = {"DeepGMMSegmentation", "scrollArea", "sections"}
 def test_every_widget_of_the_ui_file_is_explained():
     for widget in ElementTree.parse(UI).iter("widget"):
         tips = [
-            each.findtext("string")
-            for each in widget.iterfind("property")
-            if each.get("name") == "toolTip"
+            entry.findtext("string")
+            for entry in widget.iterfind("property")
+            if entry.get("name") == "toolTip"
         ]
         if widget.get("name") not in CONTAINERS:
             assert tips, widget.get("name")
@@ -151,7 +151,7 @@ def test_failure_shows_one_dialog_with_the_reason(panel, monkeypatch):
 
     monkeypatch.setattr(panel.logic, "process", fail)
     with pytest.raises(DeepGMMError):
-        panel.onApply()
+        panel.applying.onApply()
     assert len(dialogs) == 1
     assert "The disk is full" in dialogs[0]
     assert panel.ui.applyButton.text == "Apply"
