@@ -44,6 +44,7 @@ from DeepGMMSlicer.scene import sampledata
 from DeepGMMSlicer.scene.owned_nodes import PROBABILITIES, ownedNodes, removeUnused
 from DeepGMMSlicer.scene.snapshot import earlierVersion
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
+from DeepGMMSlicer.turns import Turns
 
 from DeepGMMSegmentationLib import fields
 from DeepGMMSegmentationLib.errors import InvalidInput
@@ -100,20 +101,31 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
+        for widget in vars(self.ui).values():
+            if hasattr(widget, "sizeAdjustPolicy"):  # or another theme would widen the panel
+                widget.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
         self.ui.tissueTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         self.logic = DeepGMMSegmentationLogic()
         self.status = Status(self.ui)
         self.running = Running(self.ui, self.status, self.onRunEnded)
         self.placement = Placement()
+        self.turns = Turns()
         self.insertion = InsertionPlacement(self.ui, self.logic, self.status, self.placement)
         self.finder = VentricleFinder(
             self.ui, self.logic, self.status, self.placement, self.running
         )
         self.applying = Applying(
-            self.ui, self.logic, self.status, self.running, lambda: self.parent.isEntered
+            self.ui,
+            self.logic,
+            self.status,
+            self.running,
+            self.turns,
+            lambda: self.parent.isEntered,
         )
         self.settingsButtons = SettingsButtons(self.ui, self.logic, self.status)
-        self.resultButtons = ResultButtons(self.ui, self.logic, self.status, self.update)
+        self.resultButtons = ResultButtons(
+            self.ui, self.logic, self.status, self.turns, self.update
+        )
         scene = slicer.mrmlScene
         for event in (scene.StartCloseEvent, scene.StartImportEvent):
             self.addObserver(scene, event, self.onSceneAboutToChange)
@@ -139,7 +151,9 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def cleanup(self) -> None:
         """Let go when the module is reloaded or the application ends."""
         self.placement.giveUp()
+        self.turns.giveUp()
         self.running.close()
+        self.findings.close()
         self.logic.worker.stop()
         logging.getLogger("DeepGMMSegmentationLib").removeHandler(self._logHandler)
         self.setParameterNode(None)
@@ -159,6 +173,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         """Let go of nodes that are about to vanish or to be overwritten."""
         self.status.show("")
         self.placement.giveUp()
+        self.turns.giveUp()
         self.running.cancel()
         self.setParameterNode(None)
 
@@ -292,12 +307,19 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
     def onLoadSample(self, checked: bool = False) -> None:
         """Load the synthetic heart and select it."""
-        with self.status.telling(_("The sample could not be made."), waitCursor=True):
-            lge, t2, bssfp, region, _truth, rvInsertion = sampledata.loadSample()
-            node = self._parameterNode
-            with slicer.util.NodeModify(node):
-                node.lge, node.t2, node.bssfp, node.others = lge, t2, bssfp, []
-                node.region, node.rvInsertion = region, rvInsertion
+        failure = _("The sample could not be made.")
+        with self.status.telling(failure):
+            self.running.begin(
+                self.logic.drawSample, self._chooseSample, failure, _("Drawing a heart…")
+            )
+
+    def _chooseSample(self, nodes: list[Any]) -> None:
+        lge, t2, bssfp, region, _truth, rvInsertion = nodes
+        node = self.logic.getParameterNode()
+        with slicer.util.NodeModify(node):
+            node.lge, node.t2, node.bssfp, node.others = lge, t2, bssfp, []
+            node.region, node.rvInsertion = region, rvInsertion
+        self.status.tell(_("The synthetic heart is loaded; click Apply."))
 
     def onResample(self, checked: bool = False) -> None:
         """Replace the images on other grids by copies on that of the first."""

@@ -17,16 +17,18 @@ from slicer import (
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
+from DeepGMMSegmentationLib.cardiac.comparison import Comparison
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
-from DeepGMMSegmentationLib.worker import Answer, RegionRequest, Worker
+from DeepGMMSegmentationLib.worker import Answer, RegionRequest, SampleRequest, Worker
 
 from .parameters import DeepGMMSegmentationParameterNode
 from .run import Done, Run
-from .scene import owned_nodes, result_nodes, tables
+from .scene import owned_nodes, result_nodes, sampledata, tables
+from .scene.comparing import compareResults, showComparison
 from .scene.images import checkVolumes, makeGrid, readArrays, toLPS
 from .scene.inputs import checkInputs
 from .scene.measuring import writeReport
@@ -230,6 +232,21 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         self._run.follow(whenDone)
         return self._run
 
+    def drawSample(self, seed: int = 0, *, whenDone: Optional[Done] = None) -> Run:
+        """Draw a synthetic heart and add it to the scene, without waiting for that.
+
+        Parameters
+        ----------
+        seed : int
+            Of the heart.
+        whenDone
+            As in `process`; called with the nodes that `sampledata.addSample` adds.
+        """
+        self._refuseSecondRun()
+        self._run = Run(self.worker, SampleRequest(seed), [], sampledata.addSample, None)
+        self._run.follow(whenDone)
+        return self._run
+
     def _refuseSecondRun(self) -> None:
         if self._run is not None and not self._run.done:
             raise InvalidInput(_("A run is going on; wait for its end, or cancel it."))
@@ -274,7 +291,8 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         InvalidInput
             If there is no earlier version.
         """
-        result_nodes.undo(segmentation)
+        for _step in result_nodes.undo(segmentation):
+            pass
 
     def tableText(self, segmentation: vtkMRMLSegmentationNode) -> str:
         """Return the table of measures with tabs between its columns, as spreadsheets paste it."""
@@ -306,6 +324,25 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             If the segmentation is no result, an image is gone, or a file cannot be written.
         """
         return writeReport(segmentation, Path(path), rvInsertion, remote)
+
+    def compare(
+        self, baseline: vtkMRMLSegmentationNode, followup: vtkMRMLSegmentationNode
+    ) -> Comparison:
+        """Compare a result with that of an earlier examination, and show that in a table.
+
+        Parameters
+        ----------
+        baseline, followup : vtkMRMLSegmentationNode
+            What `process` returned. The table belongs to the follow-up.
+
+        Raises
+        ------
+        InvalidInput
+            If one of them is no result, both are the same, or one has no mass of myocardium.
+        """
+        comparison = compareResults(baseline, followup)
+        showComparison(comparison, baseline, followup)
+        return comparison
 
     def estimatePrior(
         self,

@@ -26,6 +26,7 @@ from .scene.images import checkVolumes
 from .scene.owned_nodes import CHART
 from .scene.region import regionArray
 from .scene.stored_result import readRecord
+from .selftest_comparison import ComparisonTests
 from .selftest_log import CleanLog
 from .selftest_result import ResultTests
 from .selftest_safety import SafetyTests
@@ -39,7 +40,9 @@ def segmentsOf(node: Any) -> list[Any]:
     return [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
 
 
-class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadableModuleTest):
+class DeepGMMSegmentationTest(
+    ResultTests, ComparisonTests, SafetyTests, CleanLog, ScriptedLoadableModuleTest
+):
     """What a user does, done by a machine: in Slicer's Reload and Test, by CTest or by pytest."""
 
     def setUp(self) -> None:
@@ -283,7 +286,8 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadab
         )  # fmt: skip
         with self.assertRaisesRegex(InvalidInput, "A run is going on"):
             self.logic.process(self.volumes, self.region, settings=self.quick)
-        self.letRun(lambda: run.done)
+        self.letRun(lambda: bool(ends))
+        self.assertTrue(run.done)
         ((node, error),) = ends
         self.assertIsNone(error)
         self.assertEqual(len(segmentsOf(node)), 4)

@@ -78,6 +78,8 @@ class SafetyTests:
             self.apply()
             self.assertIsNot(node.output, output)
             np.testing.assert_array_equal(regionArray(output, name, first), voxels)
+            self.assertFalse(output.GetDisplayVisibility())  # the result would hide it anyhow
+            self.assertTrue(node.output.GetDisplayVisibility())
             self.assertIn(output.GetName(), self.panel.ui.logEdit.toPlainText())
 
     def test_UndoBringsBackTheEarlierResultAndItsTables(self) -> None:
@@ -93,7 +95,9 @@ class SafetyTests:
         after = self.voxels(node.output), readRecord(node.output), itemChildren(node.output)
         self.assertNotEqual(before, after)
         for wanted in (before, after, before):
+            self.panel.status.show("")
             self.panel.ui.undoButton.click()
+            self.letRun(lambda: "before" in self.panel.ui.statusLabel.text)
             shown = self.voxels(node.output), readRecord(node.output), itemChildren(node.output)
             self.assertEqual(shown, wanted)
             self.assertEqual(len(ownedNodes(node.output, [CHART])), 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional
 
@@ -14,18 +14,18 @@ class Turns:
     """One piece of work at a time."""
 
     def __init__(self) -> None:
-        self._steps: Optional[Iterator[Any]] = None
+        self._steps: Optional[Generator[Any, None, None]] = None
 
     def take(
         self,
-        steps: Iterator[Any],
+        steps: Generator[Any, None, None],
         telling: Callable[[], AbstractContextManager[Any]] = contextlib.nullcontext,
     ) -> None:
         """Take the steps of a generator; what goes on still is given up.
 
         Parameters
         ----------
-        steps : iterator
+        steps : generator
             Where it is closed before its end, it leaves everything as it was.
         telling : callable
             The context in which a step is taken.

@@ -38,7 +38,7 @@ class Running:
         Parameters
         ----------
         start : callable
-            A method of the logic whose `wait` and `whenDone` are still to be given.
+            Called with `whenDone`; a method of the logic that does not wait.
         finish : callable
             Called with the run's result, unless it is cancelled or fails.
         failure : str
@@ -62,7 +62,7 @@ class Running:
                     finish(result)
 
         self._began = time.monotonic()
-        self._run = start(wait=False, whenDone=end)
+        self._run = start(whenDone=end)
         self._status.tell(text)
         self._show()
 
@@ -89,4 +89,5 @@ class Running:
         self._ui.progressBar.setVisible(self.active)
         self._ui.progressBar.value = 0
         if self.active:
+            self._ui.applyButton.enabled = True
             self._ui.applyButton.toolTip = _("End the run; nothing will be changed.")

@@ -53,7 +53,9 @@ class VentricleFinder:
         failure = _("No ventricle was found.")
         with self._status.telling(failure):
             self._running.begin(
-                partial(self._logic.findRegion, list(chosen), place, list(chosen.values())),
+                partial(
+                    self._logic.findRegion, list(chosen), place, list(chosen.values()), wait=False
+                ),
                 self._choose,
                 failure,
                 _("Looking for the ventricle…"),

@@ -80,7 +80,8 @@ class LogicTest(unittest.TestCase):
             views["Red"] = slicer.mrmlScene.AddNode(red)
         settings = Settings.infarct(["LGE", "T2", "bSSFP"], max_iterations=4, min_iterations=1)
         node = self.process(segment="LV", settings=settings)
-        showHeart(node)
+        for _step in showHeart(node):
+            pass
         scar = regionArray(node, "scar", self.volumes[0])
         to_world = voxelToWorld(self.volumes[0])
         red = slicer.util.arrayFromVTKMatrix(views["Red"].GetSliceToRAS())

@@ -283,9 +283,20 @@ class PanelTest(unittest.TestCase):
         slicer.mrmlScene.Clear()
         self.assertFalse(self.ui.applyButton.enabled)
         self.ui.loadSampleButton.click()
+        self.assertEqual(self.ui.applyButton.text, "Cancel")
+        self.let_run(lambda: self.ui.applyButton.text == "Apply")
         self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
         self.assertEqual(self.ui.bssfpSelector.currentNode().GetName(), "bSSFP")
         self.assertEqual(self.ui.regionSelector.currentNode().GetName(), "LV region")
+
+    def test_sample_that_is_cancelled_leaves_nothing(self):
+        slicer.mrmlScene.Clear()
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        self.ui.loadSampleButton.click()
+        self.ui.applyButton.click()
+        self.assertEqual(self.ui.applyButton.text, "Apply")
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+        self.assertIn("nothing was changed", self.ui.statusLabel.text)
 
     def test_result_is_shown_in_the_table_and_plot_views(self):
         self.quick()
