@@ -108,7 +108,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.logic = DeepGMMSegmentationLogic()
         self.status = Status(self.ui)
         self.running = Running(self.ui, self.status, self.onRunEnded)
-        self.placement = Placement()
+        self.placement = Placement(self.ui.scrollArea)
         self.turns = Turns()
         self.insertion = InsertionPlacement(self.ui, self.logic, self.status, self.placement)
         self.finder = VentricleFinder(

@@ -34,7 +34,7 @@ from .result import Progress, ProgressCallback, Result
 ROOT = Path(__file__).resolve().parents[1]
 REQUEST, MESSAGES, ANSWER = "request.pickle", "messages.jsonl", "answer.pickle"
 STOP = 0.1  # seconds
-SOON = 0.1  # seconds
+SOON = 0.1  # seconds in which a request comes that was there before the child
 SMALL = 5_000_000  # voxels of all images times classes
 
 
@@ -232,7 +232,7 @@ def main() -> None:
     folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(folders,), daemon=True).start()
     with contextlib.suppress(queue.Empty):
-        _serve(folders.get(timeout=SOON))  # it need not wait for what is loaded next, if not needed
+        _serve(folders.get(timeout=SOON))  # the sample need not wait for what is loaded next
     from . import segmentation  # noqa: F401  takes seconds; done before a request comes
 
     while True:

@@ -144,7 +144,7 @@ class SafetyTests:
         ui.placeButton.click()
         self.assertIn("right ventricle", ui.statusLabel.text)
         interaction = slicer.app.applicationLogic().GetInteractionNode()
-        interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # as Escape does
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # the arrow does
         self.assertEqual(self.insertion.GetNumberOfDefinedControlPoints(), 1)
         self.assertEqual(tuple(self.insertion.GetNthControlPointPositionWorld(0)), tuple(before))
         slicer.app.processEvents()

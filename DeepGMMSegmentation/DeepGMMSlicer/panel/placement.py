@@ -17,8 +17,13 @@ Then = Callable[[Any], None]
 class Placement(VTKObservationMixin):
     """One point at a time, that is set by a click, or given up by Escape."""
 
-    def __init__(self) -> None:
+    def __init__(self, panel: Any) -> None:
+        """Take the widget that is visible as long as Escape is to be heard."""
         VTKObservationMixin.__init__(self)
+        self._escape = qt.QShortcut(qt.QKeySequence("Escape"), panel)  # Slicer has none
+        self._escape.context = qt.Qt.ApplicationShortcut
+        self._escape.enabled = False
+        self._escape.connect("activated()", self.giveUp)
         self._points: Any = None
         self._placed = False
         self._then: Optional[Then] = None
@@ -36,6 +41,7 @@ class Placement(VTKObservationMixin):
         self.giveUp()
         interaction = slicer.app.applicationLogic().GetInteractionNode()
         self._points, self._placed, self._then, self._givenUp = points, False, then, givenUp
+        self._escape.enabled = True
         slicer.modules.markups.logic().SetActiveList(points)
         slicer.modules.markups.logic().StartPlaceMode(False)
         self.addObserver(points, points.PointPositionDefinedEvent, self._onPlaced)
@@ -44,8 +50,8 @@ class Placement(VTKObservationMixin):
     def giveUp(self) -> None:
         """Wait for no click any longer."""
         if self._points:
-            interaction = slicer.app.applicationLogic().GetInteractionNode()
-            interaction.SwitchToViewTransformMode()
+            self.removeObservers()  # or the end of this mode would end a placement begun next
+            slicer.app.applicationLogic().GetInteractionNode().SwitchToViewTransformMode()
             self._end()
 
     def _onPlaced(self, points: Any, event: Any) -> None:
@@ -58,15 +64,18 @@ class Placement(VTKObservationMixin):
 
     def _end(self) -> None:
         points, self._points = self._points, None
+        self._escape.enabled = False
         self.removeObservers()
         if points and slicer.mrmlScene.IsNodePresent(points):
             (self._then if self._placed else self._givenUp)(points)
 
 
 def removePoints(points: Any) -> None:
-    """Remove a point list and how it is displayed, which Slicer would leave behind."""
-    slicer.mrmlScene.RemoveNode(points.GetDisplayNode())
+    """Remove a point list, and how it is displayed where that does not go with it."""
+    display = points.GetDisplayNode()
     slicer.mrmlScene.RemoveNode(points)
+    if display and slicer.mrmlScene.IsNodePresent(display):
+        slicer.mrmlScene.RemoveNode(display)
 
 
 class InsertionPlacement:

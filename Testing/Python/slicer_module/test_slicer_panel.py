@@ -387,7 +387,7 @@ class PanelTest(unittest.TestCase):
         slicer.mrmlScene.RemoveNode(self.insertion)
         before = slicer.mrmlScene.GetNumberOfNodes()
         self.ui.placeButton.click()
-        interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # as Escape does
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # the arrow does
         slicer.app.processEvents()
         self.assertIsNone(self.node.rvInsertion)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
@@ -395,8 +395,9 @@ class PanelTest(unittest.TestCase):
 
     def test_click_into_the_ventricle_that_is_given_up_leaves_no_point(self):
         interaction = slicer.app.applicationLogic().GetInteractionNode()
-        escape = partial(interaction.SetCurrentInteractionMode, interaction.ViewTransform)
-        for give_up in (escape, self.representation.exit, self.ui.placeButton.click):
+        arrow = partial(interaction.SetCurrentInteractionMode, interaction.ViewTransform)
+        escape = self.ui.scrollArea.findChild(qt.QShortcut).activated.emit
+        for give_up in (arrow, escape, self.representation.exit, self.ui.placeButton.click):
             before = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
             self.ui.findButton.click()
             self.assertIn("Click into the blood", self.ui.statusLabel.text)
@@ -406,6 +407,17 @@ class PanelTest(unittest.TestCase):
             self.assertEqual(after, before)
             self.assertEqual(self.ui.applyButton.text, "Apply")
             self.representation.enter()
+
+    def test_second_placement_follows_one_that_was_given_up(self):
+        for x in (1.0, 2.0):
+            self.ui.placeButton.click()
+            self.ui.placeButton.click()
+            slicer.app.processEvents()
+            self.assertIn("Click where", self.ui.statusLabel.text)
+            self.insertion.AddControlPointWorld(vtk.vtkVector3d(x, 2, 3))
+            slicer.app.processEvents()
+            self.assertEqual(self.insertion.GetNumberOfControlPoints(), 1)
+            self.assertEqual(self.insertion.GetNthControlPointPositionWorld(0)[0], x)
 
     def test_region_is_picked_by_its_name_or_because_it_is_alone(self):
         for node in (self.region, self.truth):
