@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import logging
 import sys
-import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -27,31 +24,34 @@ if importlib.util.find_spec("DeepGMMSegmentationLib") is None:
 import DeepGMMSlicer.panel.connectors  # noqa: F401  makes itself known to Slicer's wrapper
 from DeepGMMSlicer.logic import RESOURCES, DeepGMMSegmentationLogic, loadTerminology
 from DeepGMMSlicer.panel import choices, dependencies, presets, texts
+from DeepGMMSlicer.panel.applying import Applying
+from DeepGMMSlicer.panel.consequences import Consequences
 from DeepGMMSlicer.panel.findings import Findings
 from DeepGMMSlicer.panel.log import LogHandler
+from DeepGMMSlicer.panel.placement import InsertionPlacement, Placement
 from DeepGMMSlicer.panel.request import checkRequest, makeRequest
+from DeepGMMSlicer.panel.result_buttons import ResultButtons
+from DeepGMMSlicer.panel.running import Running
+from DeepGMMSlicer.panel.settings_buttons import SettingsButtons
+from DeepGMMSlicer.panel.status import Status
+from DeepGMMSlicer.panel.ventricle import VentricleFinder
 from DeepGMMSlicer.parameters import (
-    ESTIMATED,
     FIELDS,
     UNNAMED,
     DeepGMMSegmentationParameterNode,
-    writeSettings,
 )
-from DeepGMMSlicer.run import Run
-from DeepGMMSlicer.scene import sampledata, views
-from DeepGMMSlicer.scene.images import checkVolumes
-from DeepGMMSlicer.scene.owned_nodes import PROBABILITIES, SNAPSHOT, ownedNodes, removeUnused
+from DeepGMMSlicer.scene import sampledata
+from DeepGMMSlicer.scene.owned_nodes import PROBABILITIES, ownedNodes, removeUnused
 from DeepGMMSlicer.scene.snapshot import earlierVersion
-from DeepGMMSlicer.scene.stored_result import readRecord
 from DeepGMMSlicer.selftest import DeepGMMSegmentationTest  # noqa: F401  found by its name
+from DeepGMMSlicer.turns import Turns
 
 from DeepGMMSegmentationLib import fields
-from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
-from DeepGMMSegmentationLib.result import Progress
+from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.settings import Settings
 
 HOMEPAGE = "https://github.com/DeepGMMSegmentation/DeepGMMSegmentation"
-TUTORIAL = f"{HOMEPAGE}#tutorial-from-images-to-sizes-in-ten-steps"
+TUTORIAL = f"{HOMEPAGE}/blob/main/docs/slicer.md#tutorial-from-images-to-sizes-in-ten-steps"
 
 
 class DeepGMMSegmentation(ScriptedLoadableModule):
@@ -82,13 +82,6 @@ def onStartupCompleted() -> None:
     sampledata.registerSampleData(RESOURCES / "Icons")
 
 
-def savePath() -> str:
-    """Ask where the report is to go, and return that, or an empty text."""
-    return qt.QFileDialog.getSaveFileName(
-        slicer.util.mainWindow(), _("Save report"), "report.html", _("Report (*.html)")
-    )
-
-
 class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel. It wires widgets, parameters and logic; what they do lies in DeepGMMSlicer."""
 
@@ -98,14 +91,6 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.logic: Optional[DeepGMMSegmentationLogic] = None
         self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
         self._parameterNodeGuiTag = None
-        self._basis: tuple = ()
-        self._region: tuple[Any, str] = (None, "")
-        self._run: Optional[Run] = None
-        self._began = 0.0
-        self._target: Any = None
-        self._unseen: Any = None
-        self._click: Any = None
-        self._closed = False
 
     # The life of the panel
 
@@ -116,10 +101,31 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
+        for widget in vars(self.ui).values():
+            if hasattr(widget, "sizeAdjustPolicy"):  # or another theme would widen the panel
+                widget.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
         self.ui.tissueTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        self._showStatus("")
-        self.ui.statusLabel.setFixedHeight(2 * self.ui.statusLabel.fontMetrics().lineSpacing())
         self.logic = DeepGMMSegmentationLogic()
+        self.status = Status(self.ui)
+        self.running = Running(self.ui, self.status, self.onRunEnded)
+        self.placement = Placement(self.ui.scrollArea)
+        self.turns = Turns()
+        self.insertion = InsertionPlacement(self.ui, self.logic, self.status, self.placement)
+        self.finder = VentricleFinder(
+            self.ui, self.logic, self.status, self.placement, self.running
+        )
+        self.applying = Applying(
+            self.ui,
+            self.logic,
+            self.status,
+            self.running,
+            self.turns,
+            lambda: self.parent.isEntered,
+        )
+        self.settingsButtons = SettingsButtons(self.ui, self.logic, self.status)
+        self.resultButtons = ResultButtons(
+            self.ui, self.logic, self.status, self.turns, self.update
+        )
         scene = slicer.mrmlScene
         for event in (scene.StartCloseEvent, scene.StartImportEvent):
             self.addObserver(scene, event, self.onSceneAboutToChange)
@@ -127,23 +133,9 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.addObserver(scene, event, self.onSceneChanged)
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
-        for button, slot in (
-            (self.ui.applyButton, self.onApply),
-            (self.ui.loadSampleButton, self.onLoadSample),
-            (self.ui.resampleButton, self.onResample),
-            (self.ui.installButton, self.onInstall),
-            (self.ui.paperButton, self.onPaper),
-            (self.ui.defaultsButton, self.onDefaults),
-            (self.ui.estimateButton, self.onEstimate),
-            (self.ui.placeButton, self.onPlace),
-            (self.ui.findButton, self.onFind),
-            (self.ui.showResultButton, self.onShowResult),
-            (self.ui.recomputeButton, self.onRecompute),
-            (self.ui.undoButton, self.onUndo),
-            (self.ui.copyButton, self.onCopy),
-            (self.ui.reportButton, self.onReport),
-        ):
-            button.connect("clicked(bool)", slot)
+        self.ui.loadSampleButton.connect("clicked(bool)", self.onLoadSample)
+        self.ui.resampleButton.connect("clicked(bool)", self.onResample)
+        self.ui.installButton.connect("clicked(bool)", self.onInstall)
         self._logHandler = LogHandler(self.ui.logEdit.appendPlainText)
         logging.getLogger("DeepGMMSegmentationLib").addHandler(self._logHandler)
         self.findings = Findings(self.ui)
@@ -154,13 +146,14 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             if widget.property("SlicerParameterName") in brought
         ]
         self._showTorch()
-        self._showRunning(False)
         self.initializeParameterNode()
 
     def cleanup(self) -> None:
         """Let go when the module is reloaded or the application ends."""
-        self._closed = True
-        self._cancel()
+        self.placement.giveUp()
+        self.turns.giveUp()
+        self.running.close()
+        self.findings.close()
         self.logic.worker.stop()
         logging.getLogger("DeepGMMSegmentationLib").removeHandler(self._logHandler)
         self.setParameterNode(None)
@@ -169,17 +162,19 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def enter(self) -> None:
         """Connect to the scene when the user opens the module."""
         self.initializeParameterNode()
-        self._showUnseen()
+        self.applying.showUnseen()
 
     def exit(self) -> None:
         """Disconnect when the user leaves the module; a run goes on."""
-        self._forgetClick()
+        self.placement.giveUp()
         self.setParameterNode(None)
 
     def onSceneAboutToChange(self, caller: Any, event: Any) -> None:
         """Let go of nodes that are about to vanish or to be overwritten."""
-        self._showStatus("")
-        self._cancel()
+        self.status.show("")
+        self.placement.giveUp()
+        self.turns.giveUp()
+        self.running.cancel()
         self.setParameterNode(None)
 
     def onSceneChanged(self, caller: Any, event: Any) -> None:
@@ -212,6 +207,11 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             if hidden:
                 qt.QTimer.singleShot(0, lambda: removeUnused(hidden))
 
+    def onRunEnded(self) -> None:
+        """Show what packages there are by now, and whether the next run can begin."""
+        self._showTorch()
+        self.update()
+
     def onReload(self) -> None:
         """Reload the module's parts and the library with it."""
         for name in list(sys.modules):
@@ -235,7 +235,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.update)
         self._parameterNode = node
         if node:
-            self._basis, self._region = presets.basis(node), (node.region, node.segment)
+            self._consequences = Consequences(node)
             self._showSegments()  # before the segment is written to the widget
             self._parameterNodeGuiTag = node.connectGui(self.ui)
             self._translateChoices()
@@ -247,8 +247,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         node = self._parameterNode
         if node is None:
             return
-        self._followChoices()
-        self._followRegion()
+        self._consequences.draw()
         self._showSegments()
         fitted = not node.network  # a trained network brings its tissues and most settings
         for widget in self._broughtByNetwork:
@@ -258,8 +257,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.ui.methodDescription.text = texts.methodDescription(node.method if fitted else "")
         self.ui.estimateButton.enabled = node.labelled is not None
         self.findings.show(node.output)
-        snapshot = node.output and node.output.GetNodeReference(SNAPSHOT)
-        self.ui.undoButton.enabled = bool(snapshot)
+        self.resultButtons.update()
         differing = choices.differingVolumes(node)
         self.ui.resampleLabel.text = "\n".join(
             f"{volume.GetName()}: {difference}" for volume, difference in differing.items()
@@ -267,28 +265,8 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         for widget in (self.ui.resampleLabel, self.ui.resampleButton):
             widget.setVisible(bool(differing))
         self.ui.loadSampleButton.setVisible(not choices.chosenVolumes(node))
-        if self._run is None:
+        if not self.running.active:
             self._showReadiness()
-
-    def _followChoices(self) -> None:
-        """Bring settings and tissues into line with a changed preset, method or set of images."""
-        node, before = self._parameterNode, self._basis
-        self._basis = presets.basis(node)
-        with slicer.util.NodeModify(node):
-            if self._basis != before:
-                presets.applyRecommended(node, keep=presets.FREE)
-                if (self._basis[0], self._basis[2]) != (before[0], before[2]):
-                    presets.resetTissues(node)
-            presets.matchTissuesToClasses(node)
-
-    def _followRegion(self) -> None:
-        """Choose a likely segment of another region, unless one was chosen with it."""
-        node = self._parameterNode
-        before, self._region = self._region, (node.region, node.segment)
-        if node.region is not before[0] and node.segment in ("", before[1]):
-            segmented = isinstance(node.region, vtkMRMLSegmentationNode)
-            node.segment = choices.likelyRegion([node.region])[1] if segmented else ""
-            self._region = node.region, node.segment
 
     def _showReadiness(self) -> None:
         """Enable Apply, or say in its tooltip why it cannot be clicked."""
@@ -327,275 +305,32 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
     # Buttons
 
-    def onApply(self, checked: bool = False) -> None:
-        """Run, or cancel the run."""
-        if self._run:
-            self._cancel()
-            return
-        node = self._parameterNode
-        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")), self._telling():
-            dependencies.ensure(network=bool(node.network))
-            self._showTorch()
-            request = makeRequest(node)
-            self._began, self._target = time.monotonic(), node.output
-            self._run = self.logic.process(
-                **request,
-                keepEdits=True,
-                progress=self._showProgress,
-                wait=False,
-                whenDone=self._onDone,
-            )
-            if "settings" in request:
-                self._tell(texts.settingsText(request["settings"]))
-            self._tell(_("Preparing…"))
-            self._showRunning(True)
-
-    def _onDone(self, output: Any, error: Optional[Exception]) -> None:
-        """Show the result of a run, or say why there is none."""
-        self._run = None
-        self._showRunning(False)
-        with slicer.util.tryWithErrorDisplay(_("The segmentation failed.")), self._telling():
-            if isinstance(error, Cancelled):
-                self._tell(str(error))
-                return
-            if error:
-                raise error
-            node = self.logic.getParameterNode()
-            node.output = output
-            if node.show3D:
-                output.CreateClosedSurfaceRepresentation()
-            self._tell(texts.summary(readRecord(output)))
-            if self._target and output is not self._target:
-                self._tell(texts.writtenBeside(output.GetName(), self._target.GetName()))
-            self._unseen = output
-            if self._parameterNode:  # or the user is in another module, whose views these are
-                self._showUnseen()
-
-    def _showUnseen(self) -> None:
-        """Show a result that is new since the panel was seen."""
-        output, self._unseen = self._unseen, None
-        if output and slicer.mrmlScene.IsNodePresent(output):
-            self.ui.imagesButton.collapsed = True  # so that the findings have room
-            self.ui.resultButton.collapsed = False
-            self.ui.scrollArea.ensureWidgetVisible(self.ui.findingsBrowser)
-            in3D = self._parameterNode.show3D
-            qt.QTimer.singleShot(0, lambda: views.showResult(output, in3D))
-
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Say in the status line why something failed."""
-        try:
-            yield
-        except Exception as error:
-            self._tell(str(error))
-            raise
-
-    def _cancel(self) -> None:
-        if self._run:
-            self._run.cancel()
-
     def onLoadSample(self, checked: bool = False) -> None:
         """Load the synthetic heart and select it."""
-        with slicer.util.tryWithErrorDisplay(_("The sample could not be made."), waitCursor=True):
-            lge, t2, bssfp, region, _truth, rvInsertion = sampledata.loadSample()
-            node = self._parameterNode
-            with slicer.util.NodeModify(node):
-                node.lge, node.t2, node.bssfp, node.others = lge, t2, bssfp, []
-                node.region, node.rvInsertion = region, rvInsertion
+        failure = _("The sample could not be made.")
+        with self.status.telling(failure):
+            self.running.begin(
+                self.logic.drawSample, self._chooseSample, failure, _("Drawing a heart…")
+            )
+
+    def _chooseSample(self, nodes: list[Any]) -> None:
+        lge, t2, bssfp, region, _truth, rvInsertion = nodes
+        node = self.logic.getParameterNode()
+        with slicer.util.NodeModify(node):
+            node.lge, node.t2, node.bssfp, node.others = lge, t2, bssfp, []
+            node.region, node.rvInsertion = region, rvInsertion
+        self.status.tell(_("The synthetic heart is loaded; click Apply."))
 
     def onResample(self, checked: bool = False) -> None:
         """Replace the images on other grids by copies on that of the first."""
-        with slicer.util.tryWithErrorDisplay(_("Resampling failed."), waitCursor=True):
+        with self.status.telling(_("Resampling failed."), waitCursor=True):
             choices.resampleDiffering(self._parameterNode)
 
     def onInstall(self, checked: bool = False) -> None:
         """Install what is missing."""
-        with slicer.util.tryWithErrorDisplay(_("The installation failed.")):
+        with self.status.telling(_("The installation failed.")):
             dependencies.ensure()
         self._showTorch()
-
-    def onPaper(self, checked: bool = False) -> None:
-        """Set the advanced values to those of the paper."""
-        node = self._parameterNode
-        prior = presets.presetPrior(node)
-        writeSettings(node, Settings.paper(node.method, classes=node.classes, prior=prior))
-
-    def onDefaults(self, checked: bool = False) -> None:
-        """Set the advanced values to what is recommended."""
-        presets.applyRecommended(self._parameterNode)
-
-    def onEstimate(self, checked: bool = False) -> None:
-        """Make the prior of the preset from a labelled segmentation."""
-        node = self._parameterNode
-        with slicer.util.tryWithErrorDisplay(_("No prior could be estimated."), waitCursor=True):
-            dependencies.ensure()
-            chosen = choices.chosenVolumes(node)
-            prior = self.logic.estimatePrior(
-                list(chosen), node.region, node.segment, node.labelled, roles=list(chosen.values())
-            )
-            with slicer.util.NodeModify(node):
-                node.estimatedPrior, node.preset = prior.to_json(), ESTIMATED
-
-    def onFind(self, checked: bool = False) -> None:
-        """Let the user click into the left ventricle, which is then found."""
-        with slicer.util.tryWithErrorDisplay(_("The left ventricle cannot be looked for.")):
-            dependencies.ensure()
-            checkVolumes(list(choices.chosenVolumes(self._parameterNode)))
-            self._forgetClick()
-            point = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("In the LV"))
-            point.SetHideFromEditors(True)
-            self._click = point
-            placed = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
-            self.addObserver(point, placed, self.onClickedIntoVentricle)
-            slicer.modules.markups.logic().SetActiveList(point)
-            slicer.modules.markups.logic().StartPlaceMode(False)
-            self._tell(_("Click into the blood of the left ventricle, in a slice of its middle."))
-
-    def onClickedIntoVentricle(self, point: Any, event: Any) -> None:
-        """Find the ventricle around the click, once that has been made."""
-        place = point.GetNthControlPointPositionWorld(0)
-        placed = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
-        self.removeObserver(point, placed, self.onClickedIntoVentricle)
-
-        def find() -> None:
-            self._forgetClick()
-            self.findRegion(place)
-
-        qt.QTimer.singleShot(0, find)  # not while the point is still being placed
-
-    def _forgetClick(self) -> None:
-        """Remove the point of a click, whether it was made or given up."""
-        point, self._click = self._click, None
-        if point and slicer.mrmlScene.IsNodePresent(point):
-            slicer.mrmlScene.RemoveNode(point)
-
-    def findRegion(self, point: Sequence[float]) -> None:
-        """Look for the ventricle around a point, RAS."""
-        chosen = choices.chosenVolumes(self._parameterNode)
-        with slicer.util.tryWithErrorDisplay(_("No ventricle was found.")), self._telling():
-            self._run = self.logic.findRegion(
-                list(chosen), point, list(chosen.values()), wait=False, whenDone=self._onFound
-            )
-            self._tell(_("Looking for the ventricle…"))
-            self._showRunning(True)
-
-    def _onFound(self, found: Any, error: Optional[Exception]) -> None:
-        """Choose the ventricle as region; and its RV insertion if none is chosen."""
-        self._run = None
-        self._showRunning(False)
-        with slicer.util.tryWithErrorDisplay(_("No ventricle was found.")), self._telling():
-            if isinstance(error, Cancelled):
-                self._tell(str(error))
-                return
-            if error:
-                raise error
-            node, (region, insertion, doubts) = self.logic.getParameterNode(), found
-            with slicer.util.NodeModify(node):
-                node.region, node.segment = region, "Segment_1"
-                if insertion is not None and node.rvInsertion is None:
-                    node.rvInsertion = slicer.mrmlScene.AddNewNodeByClass(
-                        "vtkMRMLMarkupsFiducialNode", _("RV insertion")
-                    )
-                    node.rvInsertion.AddControlPointWorld(insertion, "RV")
-            advice = _("Look at the region in every slice, and correct it in the Segment Editor.")
-            self._tell(" ".join([*doubts, advice]))
-
-    def onPlace(self, checked: bool = False) -> None:
-        """Let the user place the RV insertion by a click into a slice view."""
-        node, markups = self._parameterNode, slicer.modules.markups.logic()
-        if node.rvInsertion is None:
-            node.rvInsertion = slicer.mrmlScene.AddNewNodeByClass(
-                "vtkMRMLMarkupsFiducialNode", _("RV insertion")
-            )
-        placed = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
-        if not self.hasObserver(node.rvInsertion, placed, self.onPlaced):
-            self.addObserver(node.rvInsertion, placed, self.onPlaced)
-        markups.SetActiveList(node.rvInsertion)
-        markups.StartPlaceMode(False)
-        self._tell(
-            _("Click where the right ventricle meets the left in front, in a slice view of the "
-              "base; Escape leaves the point where it is.")
-        )  # fmt: skip
-
-    def onPlaced(self, points: Any, event: Any) -> None:
-        """Let the new point take the place of those before it."""
-
-        def removeEarlier() -> None:
-            while points.GetNumberOfDefinedControlPoints() > 1:
-                points.RemoveNthControlPoint(0)
-
-        qt.QTimer.singleShot(0, removeEarlier)  # not while the point is still being placed
-        self._tell(_("The RV insertion is placed; Recompute divides the wall by it."))
-
-    def onShowResult(self, checked: bool = False) -> None:
-        """Show the table and a plot of the output segmentation."""
-        views.showResult(self._parameterNode.output, in3D=False)
-
-    def onRecompute(self, checked: bool = False) -> None:
-        """Measure the output segmentation as the user has edited it."""
-        node = self._parameterNode
-        with slicer.util.tryWithErrorDisplay(_("Recomputing failed."), waitCursor=True):
-            dependencies.ensure()
-            self.logic.recompute(node.output, rvInsertion=node.rvInsertion, remote=node.remote)
-            self._tell(texts.recomputed(readRecord(node.output)))
-            self.update()
-
-    def onUndo(self, checked: bool = False) -> None:
-        """Bring back what the output was before the last result, or that result again."""
-        output = self._parameterNode.output
-        with slicer.util.tryWithErrorDisplay(_("Nothing was brought back."), waitCursor=True):
-            self.logic.undo(output)
-            self._tell(_("{name} is what it was before.").format(name=output.GetName()))
-            self.update()
-
-    def onCopy(self, checked: bool = False) -> None:
-        """Put the table of measures on the clipboard."""
-        qt.QApplication.clipboard().setText(self.logic.tableText(self._parameterNode.output))
-        self._tell(_("The table is on the clipboard; paste it into a spreadsheet."))
-
-    def onReport(self, checked: bool = False) -> None:
-        """Ask for a file, and write the report."""
-        node = self._parameterNode
-        path = savePath()
-        if path:
-            with slicer.util.tryWithErrorDisplay(_("No report was saved."), waitCursor=True):
-                dependencies.ensure()
-                marks = {"rvInsertion": node.rvInsertion, "remote": node.remote}
-                page, table = self.logic.saveReport(node.output, path, **marks)
-                self._tell(_("Saved {page} and {table}.").format(page=page, table=table))
-
-    # What the panel says
-
-    def _tell(self, text: str) -> None:
-        if not self._closed:
-            self._showStatus(text.splitlines()[0] if text.strip() else "")
-            self.ui.logEdit.appendPlainText(text)
-
-    def _showRunning(self, running: bool) -> None:
-        if self._closed:
-            return
-        self.ui.applyButton.text = _("Cancel") if running else _("Apply")
-        self.ui.progressBar.setVisible(running)
-        self.ui.progressBar.value = 0
-        if running:
-            self.ui.applyButton.toolTip = _("End the run; nothing will be changed.")
-        else:
-            self.update()
-
-    def _showProgress(self, event: Progress) -> None:
-        elapsed = time.monotonic() - self._began
-        secondsLeft = elapsed * (1 - event.fraction) / event.fraction
-        self.ui.progressBar.value = int(1000 * event.fraction)
-        self._showStatus(texts.progressText(event, secondsLeft))
-
-    def _showStatus(self, text: str) -> None:
-        label = self.ui.statusLabel
-        label.text = label.toolTip = text
-        # A text that wraps would let Slicer scroll the panel, and hide Apply, rather than let the
-        # sections shrink.
-        policy = label.sizePolicy
-        policy.setHeightForWidth(False)
-        label.setSizePolicy(policy)
 
     def _showTorch(self) -> None:
         self.ui.torchLabel.text = dependencies.torchStatus()

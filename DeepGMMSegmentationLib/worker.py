@@ -32,6 +32,7 @@ from .result import Progress, ProgressCallback, Result
 ROOT = Path(__file__).resolve().parents[1]
 REQUEST, MESSAGES, ANSWER = "request.pickle", "messages.jsonl", "answer.pickle"
 STOP = 0.1  # seconds
+SOON = 0.1  # seconds in which a request comes that was there before the child
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,16 @@ class RegionRequest:
     """The left ventricle that is to be found around a point: the arguments of `trace_at`."""
 
     arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """The synthetic heart of that seed; `heart` draws it."""
+
+    seed: int = 0
+
+
+AnyRequest = Union[Request, RegionRequest, SampleRequest]
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,7 @@ class Worker:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows
         )
 
-    def start(self, request: Union[Request, RegionRequest]) -> None:
+    def start(self, request: AnyRequest) -> None:
         """Begin to compute; an earlier request must have been answered or stopped."""
         self.prepare()
         self._folder, self._read = Path(tempfile.mkdtemp(prefix="deepgmm-")), 0
@@ -120,7 +131,7 @@ class Worker:
     def poll(self) -> list[Any]:
         """Return what the child has said since the last call: progress, log lines, an answer.
 
-        That is an `Answer`, or what `trace_at` returns.
+        That is an `Answer`, or what `trace_at` or `heart` returns.
 
         Raises
         ------
@@ -183,8 +194,13 @@ class Worker:
         return [json.loads(line) for line in whole.splitlines()]
 
 
-def answer(request: Union[Request, RegionRequest], progress: ProgressCallback) -> Any:
-    """Segment and measure, or find the ventricle, as the child does."""
+def answer(request: AnyRequest, progress: ProgressCallback) -> Any:
+    """Segment and measure, find the ventricle, or draw a heart, as the child does."""
+    if isinstance(request, SampleRequest):
+        from .hearts.sample import heart
+
+        return heart(request.seed)
+    _spare_busy_cores()
     if isinstance(request, RegionRequest):
         from .anatomy.click import trace_at
 
@@ -212,7 +228,9 @@ def main() -> None:
     """Answer requests until the parent closes its end of the input or dies."""
     folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(folders,), daemon=True).start()
-    from . import segmentation  # noqa: F401  takes seconds; done before the first request comes
+    with contextlib.suppress(queue.Empty):
+        _serve(folders.get(timeout=SOON))  # the sample need not wait for what is loaded next
+    from . import segmentation  # noqa: F401  takes seconds; done before a request comes
 
     while True:
         _serve(folders.get())
@@ -238,7 +256,6 @@ def _serve(folder: Path) -> None:
         try:
             with (folder / REQUEST).open("rb") as written:
                 request = pickle.load(written)
-            _spare_busy_cores()
             reply = answer(request, lambda event: say(progress=dataclasses.asdict(event)))
             with (folder / ANSWER).open("wb") as answered:
                 pickle.dump(reply, answered, pickle.HIGHEST_PROTOCOL)

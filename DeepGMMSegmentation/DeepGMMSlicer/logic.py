@@ -17,25 +17,26 @@ from slicer import (
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
+from DeepGMMSegmentationLib.cardiac.comparison import Comparison
 from DeepGMMSegmentationLib.errors import InvalidInput
-from DeepGMMSegmentationLib.io.sequences import role
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
-from DeepGMMSegmentationLib.worker import Answer, RegionRequest, Request, Worker
+from DeepGMMSegmentationLib.worker import Answer, RegionRequest, SampleRequest, Worker
 
 from .parameters import DeepGMMSegmentationParameterNode
 from .run import Done, Run
-from .scene import owned_nodes, result_nodes, tables
-from .scene.images import checkVolumes, makeGrid, readArrays, readSpacing, toLPS
+from .scene import owned_nodes, result_nodes, sampledata, tables
+from .scene.comparing import compareResults, showComparison
+from .scene.images import checkVolumes, makeGrid, readArrays, toLPS
 from .scene.inputs import checkInputs
-from .scene.labels import readStrokes
-from .scene.measuring import checkInsertion, readMarks, writeReport
+from .scene.measuring import writeReport
 from .scene.prior_estimation import estimate
 from .scene.region import regionArray, regionName
+from .scene.request import readRequest, rolesByName
 from .scene.snapshot import isEdited
-from .scene.stored_result import readRecord, tissueNames
+from .scene.stored_result import readRecord
 
 RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 
@@ -144,40 +145,27 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
             As the library does. The scene is then as it was before.
         """
         checkInputs(volumes, region, segment, strokes, remote, output)
-        images, inside = readArrays(volumes), regionArray(region, segment, volumes[0])
-        marks = readMarks(rvInsertion, remote, volumes[0], volumes)
-        spacing = readSpacing(volumes[0])
-        checkInsertion(marks, inside, spacing)
         self._refuseSecondRun()
-        if strokes is not None and isinstance(network, (str, Path)):
-            from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
-
-            network = TrainedNetwork.load(network)  # its tissues say what strokes are called
-        if settings is None and not isinstance(network, (str, Path)):
-            settings = network.settings if network else Settings()
-        if tissues is None and settings is not None:
-            tissues = [tissue(name, i) for i, name in enumerate(settings.tissues)]
-        names = None if tissues is None else [shown.name for shown in tissues]
-        request = Request(
-            arguments={
-                "images": images,
-                "roi": inside,
-                "settings": settings,
-                "network": network,
-                "refine": refine,
-                "spacing": spacing,
-                "roles": roles or _rolesByName(volumes),
-                "seeds": None if strokes is None else readStrokes(strokes, names, volumes[0]),
-            },
-            marks=vars(marks),
-            changes=changes or {},
-            tissues=tissueNames(names, settings.tissues) if names and settings else None,
+        request = readRequest(
+            volumes,
+            region,
+            segment,
+            settings=settings,
+            network=network,
+            refine=refine,
+            roles=roles,
+            tissues=tissues,
+            strokes=strokes,
+            rvInsertion=rvInsertion,
+            remote=remote,
+            changes=changes,
         )
         name = _("{region} tissues").format(region=regionName(region, segment))
 
         def finish(answer: Answer) -> Generator[Any, None, None]:
             shown = tissues or [tissue(name, i) for i, name in enumerate(answer.result.tissues)]
             target = None if output and keepEdits and isEdited(output) else output
+            images = request.arguments["images"]
             return result_nodes.addResult(answer, shown, volumes, images, name, target, maps)
 
         nodes = [node for node in (*volumes, region, output) if node is not None]
@@ -228,12 +216,12 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         arguments = {
             "images": readArrays(volumes),
             "reference": makeGrid(volumes[0]),
-            "roles": roles or _rolesByName(volumes),
+            "roles": roles or rolesByName(volumes),
             "point": toLPS(point),
         }
 
-        def finish(found: Any) -> Generator[Any, None, None]:
-            region, insertion, doubts = found
+        def finish(answer: Any) -> Generator[Any, None, None]:
+            region, insertion, doubts = answer
             name = slicer.mrmlScene.GenerateUniqueName(_("LV region"))
             segmentation = result_nodes.addRegion(name, region, volumes[0])
             yield segmentation, insertion and toLPS(insertion), doubts
@@ -241,6 +229,21 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         self._run = Run(self.worker, RegionRequest(arguments), list(volumes), finish, None)
         if wait:
             return self._run.wait(None)
+        self._run.follow(whenDone)
+        return self._run
+
+    def drawSample(self, seed: int = 0, *, whenDone: Optional[Done] = None) -> Run:
+        """Draw a synthetic heart and add it to the scene, without waiting for that.
+
+        Parameters
+        ----------
+        seed : int
+            Of the heart.
+        whenDone
+            As in `process`; called with the nodes that `sampledata.addSample` adds.
+        """
+        self._refuseSecondRun()
+        self._run = Run(self.worker, SampleRequest(seed), [], sampledata.addSample, None)
         self._run.follow(whenDone)
         return self._run
 
@@ -288,7 +291,8 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         InvalidInput
             If there is no earlier version.
         """
-        result_nodes.undo(segmentation)
+        for _step in result_nodes.undo(segmentation):
+            pass
 
     def tableText(self, segmentation: vtkMRMLSegmentationNode) -> str:
         """Return the table of measures with tabs between its columns, as spreadsheets paste it."""
@@ -321,6 +325,25 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         """
         return writeReport(segmentation, Path(path), rvInsertion, remote)
 
+    def compare(
+        self, baseline: vtkMRMLSegmentationNode, followup: vtkMRMLSegmentationNode
+    ) -> Comparison:
+        """Compare a result with that of an earlier examination, and show that in a table.
+
+        Parameters
+        ----------
+        baseline, followup : vtkMRMLSegmentationNode
+            What `process` returned. The table belongs to the follow-up.
+
+        Raises
+        ------
+        InvalidInput
+            If one of them is no result, both are the same, or one has no mass of myocardium.
+        """
+        comparison = compareResults(baseline, followup)
+        showComparison(comparison, baseline, followup)
+        return comparison
+
     def estimatePrior(
         self,
         volumes: Sequence[vtkMRMLScalarVolumeNode],
@@ -347,10 +370,4 @@ class DeepGMMSegmentationLogic(ScriptedLoadableModuleLogic):
         """
         checkVolumes(volumes)
         inside = regionArray(region, segment, volumes[0])
-        return estimate(volumes, inside, labelled, roles or _rolesByName(volumes))
-
-
-def _rolesByName(volumes: Sequence[vtkMRMLScalarVolumeNode]) -> list[str]:
-    """Return LGE, T2 or bSSFP where a volume's name says so, else that name."""
-    names = [volume.GetName() for volume in volumes]
-    return [role(name) or name for name in names]
+        return estimate(volumes, inside, labelled, roles or rolesByName(volumes))

@@ -89,6 +89,7 @@ class DeepGMMSegmentationParameterNode(SettingsParameters):
         many gradient steps it is fitted after all.
     output - The segmentation that is replaced; a new one if none.
     rvInsertion, remote - What is marked for the measures; see `scene.measuring.marks`.
+    baseline - The result of an earlier examination.
     show3D, maps - Whether to show surfaces and to add the maps of probability and entropy.
     """
 
@@ -108,6 +109,7 @@ class DeepGMMSegmentationParameterNode(SettingsParameters):
     output: vtkMRMLSegmentationNode
     rvInsertion: vtkMRMLMarkupsFiducialNode
     remote: Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode, None]
+    baseline: vtkMRMLSegmentationNode
     show3D: bool = False
     maps: bool = False
 

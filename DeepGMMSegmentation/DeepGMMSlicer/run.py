@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Sequence
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional
 
 import qt
 import slicer
@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.result import Progress, ProgressCallback
-from DeepGMMSegmentationLib.worker import RegionRequest, Request, Worker
+from DeepGMMSegmentationLib.worker import AnyRequest, Worker
 
 PACE = 0.05  # seconds between two looks at the process
 
@@ -21,7 +21,7 @@ Done = Callable[[Any, Optional[Exception]], None]
 
 
 class Run:
-    """A run of `DeepGMMSegmentationLogic.process`, or `findRegion`.
+    """A run of `DeepGMMSegmentationLogic.process`, `findRegion` or `drawSample`.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Run:
     def __init__(
         self,
         worker: Worker,
-        request: Union[Request, RegionRequest],
+        request: AnyRequest,
         nodes: Sequence[Any],
         finish: Callable[[Any], Generator[Any, None, None]],
         progress: Optional[ProgressCallback],
@@ -43,7 +43,7 @@ class Run:
         ----------
         worker : Worker
             The process that computes.
-        request : Request or RegionRequest
+        request : Request, RegionRequest or SampleRequest
         nodes : sequence of vtkMRMLNode
             When one of them is deleted, the run ends.
         finish : callable
@@ -98,7 +98,7 @@ class Run:
             self._end(None, error)
         else:
             if result is not None:
-                self._end(result, None)
+                qt.QTimer.singleShot(0, lambda: self._end(result, None))
             elif self._steps is not None:
                 self._timer.setInterval(0)
 

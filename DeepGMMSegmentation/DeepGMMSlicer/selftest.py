@@ -26,6 +26,7 @@ from .scene.images import checkVolumes
 from .scene.owned_nodes import CHART
 from .scene.region import regionArray
 from .scene.stored_result import readRecord
+from .selftest_comparison import ComparisonTests
 from .selftest_log import CleanLog
 from .selftest_result import ResultTests
 from .selftest_safety import SafetyTests
@@ -39,7 +40,9 @@ def segmentsOf(node: Any) -> list[Any]:
     return [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
 
 
-class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadableModuleTest):
+class DeepGMMSegmentationTest(
+    ResultTests, ComparisonTests, SafetyTests, CleanLog, ScriptedLoadableModuleTest
+):
     """What a user does, done by a machine: in Slicer's Reload and Test, by CTest or by pytest."""
 
     def setUp(self) -> None:
@@ -86,13 +89,13 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadab
 
     def test_SampleHoldsImagesRegionAndTruth(self) -> None:
         """The sample is an aligned three-sequence heart whose truth fills the region."""
-        self.assertEqual([each.GetName() for each in self.volumes], ["LGE", "T2", "bSSFP"])
+        self.assertEqual([volume.GetName() for volume in self.volumes], ["LGE", "T2", "bSSFP"])
         checkVolumes(self.volumes)
         inside = regionArray(self.region, "LV", self.volumes[0])
         names = [segment.GetName() for segment in segmentsOf(self.truth)]
         self.assertEqual(names[:4], ["blood pool", "healthy myocardium", "edema", "scar"])
         truth = [regionArray(self.truth, name, self.volumes[0]) for name in names]
-        self.assertEqual(sum(each.sum() for each in truth), inside.sum())
+        self.assertEqual(sum(voxels.sum() for voxels in truth), inside.sum())
 
     def test_EveryMethodGivesColoredNamedSegmentsAndTheirSizes(self) -> None:
         """By each of the four methods the segments fill the region and the table adds up."""
@@ -145,7 +148,8 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadab
         )
         self.assertIs(again, output)
         self.assertEqual(len(self.scene()), before)
-        self.assertEqual([each.GetName() for each in segmentsOf(output)], ["T0", "T1", "T2", "T3"])
+        given = [segment.GetName() for segment in segmentsOf(output)]
+        self.assertEqual(given, ["T0", "T1", "T2", "T3"])
 
     def test_SavedSceneBringsBackChoicesAndResult(self) -> None:
         """What is chosen and found survives an .mrb file."""
@@ -195,7 +199,7 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadab
     def test_ApplyIsVisibleInASmallPanel(self) -> None:
         """The sections shrink, and neither a long text nor Slicer's panel hides the button."""
         ui = self.panel.ui
-        self.panel._tell("A long text that is about a certain heart. " * 9)
+        self.panel.status.tell("A long text that is about a certain heart. " * 9)
         panel = ui.applyButton.parent()
         self.assertFalse(panel.hasHeightForWidth())
         self.assertLess(panel.minimumSizeHint.height(), 200)
@@ -282,7 +286,8 @@ class DeepGMMSegmentationTest(ResultTests, SafetyTests, CleanLog, ScriptedLoadab
         )  # fmt: skip
         with self.assertRaisesRegex(InvalidInput, "A run is going on"):
             self.logic.process(self.volumes, self.region, settings=self.quick)
-        self.letRun(lambda: run.done)
+        self.letRun(lambda: bool(ends))
+        self.assertTrue(run.done)
         ((node, error),) = ends
         self.assertIsNone(error)
         self.assertEqual(len(segmentsOf(node)), 4)

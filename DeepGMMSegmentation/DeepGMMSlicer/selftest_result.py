@@ -49,7 +49,7 @@ class ResultTests:
 
     def column(self, node: Any, role: str, column: int) -> list[str]:
         """Return a column of the table in that role."""
-        (table,) = (each.GetTable() for each in owned_nodes.ownedNodes(node, [role]))
+        (table,) = (member.GetTable() for member in owned_nodes.ownedNodes(node, [role]))
         return [table.GetValue(row, column).ToString() for row in range(table.GetNumberOfRows())]
 
     def voxels(self, node: Any) -> dict[str, int]:
@@ -77,9 +77,12 @@ class ResultTests:
         node = self.infarct()
         first, before = self.volumes[0], self.voxels(node)
         owned = owned_nodes.ownedNodes(node)
-        charts = {
-            each.GetID(): each.GetMTime() for each in owned_nodes.ownedNodes(node, [CHART, SERIES])
-        }
+
+        def charts() -> dict[str, int]:
+            members = owned_nodes.ownedNodes(node, [CHART, SERIES])
+            return {member.GetID(): member.GetMTime() for member in members}
+
+        drawn = charts()
         scar, healthy = (regionArray(node, name, first) for name in ("scar", "healthy myocardium"))
         taken = scar & (np.cumsum(scar).reshape(scar.shape) <= 50)
         paint(node, "scar", scar & ~taken, first)
@@ -90,13 +93,7 @@ class ResultTests:
         self.assertEqual(after["healthy myocardium"], before["healthy myocardium"] + 50)
         self.assertEqual(after["blood pool"], before["blood pool"])
         self.assertEqual(owned_nodes.ownedNodes(node), owned)
-        self.assertEqual(
-            charts,
-            {
-                each.GetID(): each.GetMTime()
-                for each in owned_nodes.ownedNodes(node, [CHART, SERIES])
-            },
-        )
+        self.assertEqual(charts(), drawn)
         self.assertIn("The labels were changed after the fit", " ".join(measures["notes"]))
         self.assertEqual(measures["infarct"]["infarct"]["voxels"], after["infarct"])
 
@@ -155,7 +152,7 @@ class ResultTests:
         paint(remote, "other", healthy, self.volumes[0])
         paint(remote, REMOTE, bright, self.volumes[0])
         measures = self.logic.recompute(node, remote=remote)
-        two = next(each for each in measures["yardsticks"] if each["method"] == "2-SD")
+        two = next(entry for entry in measures["yardsticks"] if entry["method"] == "2-SD")
         names = ("healthy myocardium", "edema", "scar")
         wall = np.any([regionArray(node, name, self.volumes[0]) for name in names], axis=0)
         values = image[bright & wall]
@@ -164,8 +161,8 @@ class ResultTests:
 
     def test_ReportHoldsTheFiguresAndNoNames(self) -> None:
         """The HTML and CSV files tell the edited result, and nothing that identifies anybody."""
-        for each in (*self.volumes, self.region):
-            each.SetName(f"DOE^JOHN {each.GetName()}")
+        for identified in (*self.volumes, self.region):
+            identified.SetName(f"DOE^JOHN {identified.GetName()}")
         node = self.infarct(roles=ROLES)
         with tempfile.TemporaryDirectory() as folder:
             page, table = self.logic.saveReport(node, Path(folder) / "case7.html")
@@ -186,7 +183,9 @@ class ResultTests:
         node = self.infarct(maps=True)
         (entropy,) = owned_nodes.ownedNodes(node, [owned_nodes.ENTROPY])
         maps = owned_nodes.ownedNodes(node, [owned_nodes.MAP])
-        p = np.stack([slicer.util.arrayFromVolume(each) for each in maps]).astype(float)
+        p = np.stack([slicer.util.arrayFromVolume(probability) for probability in maps]).astype(
+            float
+        )
         values = slicer.util.arrayFromVolume(entropy)
         expected = -np.sum(np.where(p > 0, p * np.log(np.maximum(p, 1e-300)), 0), 0) / np.log(4)
         np.testing.assert_allclose(values, np.abs(expected), atol=1e-5)
@@ -233,7 +232,7 @@ class ResultTests:
         self.apply()
         for name, least in (("blood pool", 0.85), ("healthy myocardium", 0.7), ("late scar", 0.5)):
             labels, true = (
-                regionArray(each, name, self.volumes[0]) for each in (node.output, self.truth)
+                regionArray(source, name, self.volumes[0]) for source in (node.output, self.truth)
             )
             self.assertGreater(2 * (labels & true).sum() / (labels.sum() + true.sum()), least, name)
         self.assertEqual(readRecord(node.output)["settings"]["prior"]["tissues"], names)

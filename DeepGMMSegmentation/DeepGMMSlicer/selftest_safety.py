@@ -78,6 +78,8 @@ class SafetyTests:
             self.apply()
             self.assertIsNot(node.output, output)
             np.testing.assert_array_equal(regionArray(output, name, first), voxels)
+            self.assertFalse(output.GetDisplayVisibility())  # the result would hide it anyhow
+            self.assertTrue(node.output.GetDisplayVisibility())
             self.assertIn(output.GetName(), self.panel.ui.logEdit.toPlainText())
 
     def test_UndoBringsBackTheEarlierResultAndItsTables(self) -> None:
@@ -93,7 +95,9 @@ class SafetyTests:
         after = self.voxels(node.output), readRecord(node.output), itemChildren(node.output)
         self.assertNotEqual(before, after)
         for wanted in (before, after, before):
+            self.panel.status.show("")
             self.panel.ui.undoButton.click()
+            self.letRun(lambda: "before" in self.panel.ui.statusLabel.text)
             shown = self.voxels(node.output), readRecord(node.output), itemChildren(node.output)
             self.assertEqual(shown, wanted)
             self.assertEqual(len(ownedNodes(node.output, [CHART])), 4)
@@ -140,13 +144,14 @@ class SafetyTests:
         ui.placeButton.click()
         self.assertIn("right ventricle", ui.statusLabel.text)
         interaction = slicer.app.applicationLogic().GetInteractionNode()
-        interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # as Escape does
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # the arrow does
         self.assertEqual(self.insertion.GetNumberOfDefinedControlPoints(), 1)
         self.assertEqual(tuple(self.insertion.GetNthControlPointPositionWorld(0)), tuple(before))
+        slicer.app.processEvents()
+        self.assertIn("stays where it was", ui.statusLabel.text)
         ui.placeButton.click()
-        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
         self.insertion.AddControlPointWorld(vtk.vtkVector3d(1, 2, 3))
-        self.insertion.InvokeEvent(self.insertion.PointPositionDefinedEvent)
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
         slicer.app.processEvents()
         self.assertEqual(self.insertion.GetNumberOfControlPoints(), 1)
         self.assertEqual(tuple(self.insertion.GetNthControlPointPositionWorld(0)), (1, 2, 3))

@@ -100,8 +100,19 @@ def compare(baseline: Mapping[str, Any], followup: Mapping[str, Any]) -> Compari
     Raises
     ------
     InvalidInput
-        If one of them has no named wall, or no volume.
+        If both are the same, or one has no named wall, no volume, or comes of another version.
     """
+    if baseline == followup:
+        raise InvalidInput("Both are the same result; choose those of two examinations.")
+    try:
+        return _compare(baseline, followup)
+    except KeyError as error:
+        raise InvalidInput(
+            f"A result lacks {error}, as those of other versions do; segment it again."
+        ) from error
+
+
+def _compare(baseline: Mapping[str, Any], followup: Mapping[str, Any]) -> Comparison:
     for name, record in (("baseline", baseline), ("follow-up", followup)):
         if record["infarct"] is None or record["infarct"]["myocardium"]["grams"] is None:
             raise InvalidInput(

@@ -61,14 +61,7 @@ def run(args: argparse.Namespace) -> None:
     if args.pdf:
         load_weasyprint()
     baseline, followup = (_measures(Path(folder)) for folder in (args.baseline, args.followup))
-    if baseline == followup:
-        raise InvalidInput("Both folders hold the same result; name those of two examinations.")
-    try:
-        comparison = compare(baseline, followup)
-    except KeyError as error:
-        raise InvalidInput(
-            f"A result lacks {error}, as those of other versions do; segment it again."
-        ) from error
+    comparison = compare(baseline, followup)
     say(aligned([HEADER, *comparison_rows(comparison)]))
     for text in comparison.warnings:
         say(f"Warning: {text}")

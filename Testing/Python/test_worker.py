@@ -13,9 +13,9 @@ import pytest
 from DeepGMMSegmentationLib import Settings, segment
 from DeepGMMSegmentationLib.cardiac.measures import measure
 from DeepGMMSegmentationLib.errors import DeepGMMError, InvalidInput
-from DeepGMMSegmentationLib.hearts.sample import heart
+from DeepGMMSegmentationLib.hearts.sample import Heart, heart
 from DeepGMMSegmentationLib.result import Progress
-from DeepGMMSegmentationLib.worker import STOP, Answer, Request, Worker
+from DeepGMMSegmentationLib.worker import STOP, Answer, Request, SampleRequest, Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = heart()
@@ -50,6 +50,16 @@ def worker():
     worker = Worker()
     yield worker
     worker.stop()
+
+
+def test_a_heart_is_drawn_before_torch_is_loaded(worker, tmp_path, monkeypatch):
+    """Which takes seconds, and may not be installed."""
+    (tmp_path / "torch.py").write_text("raise ImportError('there is no torch')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    worker.start(SampleRequest(3))
+    *_said, drawn = events_until(worker, Heart)
+    np.testing.assert_array_equal(drawn.images, heart(3).images)
+    np.testing.assert_array_equal(drawn.labels, heart(3).labels)
 
 
 def test_answers_are_those_of_the_library(worker):

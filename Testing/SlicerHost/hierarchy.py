@@ -32,8 +32,8 @@ def onNodeAdded(scene, event, node):
     hierarchy = scene.GetSubjectHierarchyNode()
     hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
     if isinstance(node, slicer.vtkMRMLSegmentationNode):
-        node.AddObserver(slicer.vtkSegmentation.SegmentAdded, onSegmentAdded)
-        node.AddObserver(slicer.vtkSegmentation.SegmentRemoved, onSegmentRemoved)
+        for change in (slicer.vtkSegmentation.SegmentAdded, slicer.vtkSegmentation.SegmentRemoved):
+            node.AddObserver(change, onSegmentsChanged)
 
 
 @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -44,19 +44,19 @@ def onNodeAboutToBeRemoved(scene, event, node):
         hierarchy.RemoveItem(item, False, True)
 
 
-@vtk.calldata_type(vtk.VTK_STRING)
-def onSegmentAdded(node, event, segment):
-    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
-    if segment in segments(node):
-        return
-    name = node.GetSegmentation().GetSegment(segment).GetName()
-    item = hierarchy.CreateHierarchyItem(hierarchy.GetItemByDataNode(node), name, "Segment")
-    hierarchy.SetItemAttribute(item, SEGMENT, segment)
-
-
-@vtk.calldata_type(vtk.VTK_STRING)
-def onSegmentRemoved(node, event, segment):
-    slicer.mrmlScene.GetSubjectHierarchyNode().RemoveItem(segments(node)[segment])
+def onSegmentsChanged(node, event):
+    """List the segments by their names, also where one event stands for many."""
+    hierarchy, listed = slicer.mrmlScene.GetSubjectHierarchyNode(), segments(node)
+    segmentation = node.GetSegmentation()
+    for segment in set(listed) - set(segmentation.GetSegmentIDs()):
+        hierarchy.RemoveItem(listed[segment])
+    for segment in segmentation.GetSegmentIDs():
+        name = segmentation.GetSegment(segment).GetName()
+        if segment in listed:
+            hierarchy.SetItemName(listed[segment], name)
+        else:
+            item = hierarchy.CreateHierarchyItem(hierarchy.GetItemByDataNode(node), name, "Segment")
+            hierarchy.SetItemAttribute(item, SEGMENT, segment)
 
 
 def segments(node):

@@ -17,7 +17,16 @@ from ..scene.stored_result import RECORD
 
 ROLES = {"lge": "LGE", "t2": "T2", "bssfp": "bSSFP"}  # parameter: role
 OTHER_KINDS = {LGE: DARK_BLOOD_LGE}  # what the same selector takes, if the name says so
-REFERENCES = (*ROLES, "region", "strokes", "labelled", "output", "rvInsertion", "remote")
+REFERENCES = (
+    *ROLES,
+    "region",
+    "strokes",
+    "labelled",
+    "output",
+    "rvInsertion",
+    "remote",
+    "baseline",
+)
 # What a segment is called that holds a whole left ventricle, the likeliest first.
 REGION_NAMES = (
     r"\blv\b|left ventric",

@@ -165,6 +165,8 @@ class TissueTable(_Connector):
                 button.toolTip = _("Choose the tissue's colour.")
                 button.connect("colorChanged(QColor)", self.changed)
                 table.setCellWidget(row, 1, button)
+                before = table.cellWidget(row - 1, 1) if row else table
+                qt.QWidget.setTabOrder(before, button)  # not after all that the panel holds
             buttonBlocked = button.blockSignals(True)
             button.setColor(qt.QColor(color))
             button.blockSignals(buttonBlocked)

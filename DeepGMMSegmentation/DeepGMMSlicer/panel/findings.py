@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import slicer
+
 from DeepGMMSegmentationLib.report.bullseye import QUANTITIES
 
 from ..scene.stored_result import RECORD
@@ -23,7 +25,12 @@ class Findings:
         self._segments: list[dict[str, Any]] = []
         ui.bullseyeSelector.connect("currentIndexChanged(int)", self._showBullseye)
         ui.bullseyeSection.connect("contentsCollapsed(bool)", self._showBullseye)
+        slicer.app.connect("paletteChanged(QPalette)", self._showBullseye)
         self._show("")
+
+    def close(self) -> None:
+        """Follow the theme no longer."""
+        slicer.app.disconnect("paletteChanged(QPalette)", self._showBullseye)
 
     def show(self, node: Any) -> None:
         """Show the result that the segmentation holds, or that there is none."""
@@ -33,7 +40,7 @@ class Findings:
 
     def _show(self, text: str) -> None:
         self._text = text
-        for button in ("showResult", "recompute", "copy", "report"):
+        for button in ("showResult", "recompute", "copy", "report", "propose"):
             getattr(self._ui, f"{button}Button").enabled = bool(text)
         self._ui.findingsBrowser.setVisible(bool(text))
         measures = json.loads(text)["measures"] if text else {"aha": None}
@@ -43,7 +50,7 @@ class Findings:
         self._ui.bullseyeSection.setVisible(bool(self._segments))
         self._showBullseye()
 
-    def _showBullseye(self, _changed: int = 0) -> None:
+    def _showBullseye(self, _changed: Any = None) -> None:
         """Draw the quantity that is selected, of those that the segments have, where it is seen."""
         selector = self._ui.bullseyeSelector
         quantities = [

@@ -7,6 +7,8 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from DeepGMMSegmentationLib.cardiac.comparison import Comparison
+from DeepGMMSegmentationLib.report.markup import amount
 from DeepGMMSegmentationLib.settings import Settings
 
 
@@ -86,7 +88,7 @@ def summary(record: dict[str, Any]) -> str:
 
 def writtenBeside(name: str, edited: str) -> str:
     """Return what the log says where a result did not replace a segmentation that holds work."""
-    return _("{edited} was edited or drawn, and stays; the result is {name}.").format(
+    return _("{edited} was edited or drawn, and stays, but hidden; the result is {name}.").format(
         edited=edited, name=name
     )
 
@@ -94,6 +96,17 @@ def writtenBeside(name: str, edited: str) -> str:
 def recomputed(record: dict[str, Any]) -> str:
     """Return what the log says after a recomputation, the first line being the status line."""
     return "\n".join([_("Recomputed from the segments as they are."), *remarks(record["measures"])])
+
+
+def compared(comparison: Comparison) -> str:
+    """Return what the log says of two examinations, the first line being the status line."""
+    warnings = [_("Warning: {text}").format(text=text) for text in comparison.warnings]
+    first = _("Compared with the earlier result: see the table.")
+    if warnings:
+        first = _("Compared with the earlier result, with {count} warnings: see the log.").format(
+            count=len(warnings)
+        )
+    return "\n".join([first, *warnings, *comparison.notes])
 
 
 def remarks(measures: dict[str, Any]) -> list[str]:
@@ -113,10 +126,13 @@ def findings(measures: dict[str, Any]) -> str:
             lines.append(
                 _("{title}: {grams} g, {percent} % of the myocardium").format(
                     title=title,
-                    grams=f"{part['grams']:.1f}",
-                    percent=f"{part['percent_of_myocardium']:.1f}",
+                    grams=amount(part["grams"]),
+                    percent=amount(part["percent_of_myocardium"]),
                 )
             )
+    wall = heart.get("myocardium")
+    if not lines and wall and wall["grams"] is not None:
+        lines.append(_("Myocardium: {grams} g").format(grams=amount(wall["grams"])))
     if heart.get("salvage_index") is not None:
         lines.append(
             _("Myocardial salvage index: {index}").format(index=f"{heart['salvage_index']:.2f}")

@@ -9,13 +9,12 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-# References from the segmentation: tables of measures and of segments, charts with the series and
-# tables that they draw, maps, and a hidden volume with a component per class.
-TABLE, SEGMENTS, CHART, SERIES, MAP, ENTROPY, PROBABILITIES = (
-    f"DeepGMMSegmentation.{role}"
-    for role in ("Table", "Segments", "Chart", "Series", "Map", "Entropy", "Probabilities")
-)
-OWNED = (TABLE, SEGMENTS, CHART, SERIES, MAP, ENTROPY, PROBABILITIES)
+# References from the segmentation: tables of measures, of segments and of a comparison with an
+# earlier result, charts with the series and tables that they draw, maps, and a hidden volume with a
+# component per class.
+ROLES = ("Table", "Segments", "Comparison", "Chart", "Series", "Map", "Entropy", "Probabilities")
+OWNED = tuple(f"DeepGMMSegmentation.{role}" for role in ROLES)
+TABLE, SEGMENTS, COMPARISON, CHART, SERIES, MAP, ENTROPY, PROBABILITIES = OWNED
 SNAPSHOT = "DeepGMMSegmentation.Snapshot"  # to a hidden segmentation, what this was before
 AUXILIARY = (SERIES, PROBABILITIES)  # hidden: not worth a place in any list of nodes
 

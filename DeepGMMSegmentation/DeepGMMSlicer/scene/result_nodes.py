@@ -21,6 +21,7 @@ from DeepGMMSegmentationLib.worker import Answer
 from .charts import histogramChart, nllChart
 from .measuring import measure, readMarks
 from .owned_nodes import (
+    COMPARISON,
     ENTROPY,
     MAP,
     PROBABILITIES,
@@ -49,7 +50,7 @@ from .stored_result import (
 )
 from .tables import Columns, addTable, fillTable, measureColumns, segmentColumns
 
-AT_ONCE = 5  # nodes that are removed in a step
+AT_ONCE = 2  # nodes that are removed in a step
 Owned = list[tuple[str, Any]]  # nodes that belong to a segmentation, with the roles they have there
 Steps = list[Callable[[], Owned]]  # each adds some of them
 
@@ -99,10 +100,7 @@ def addResult(
     owned: Owned = []
     snapshot = None
     try:
-        for add in shown:
-            with allOrNothing():
-                owned += add()
-            yield None
+        yield from _adding(shown, owned)
         if output is not None:
             snapshot = addSnapshot(output)
             yield None
@@ -116,9 +114,9 @@ def addResult(
     earlier = earlierVersion(node)
     if snapshot is not None:
         keepSnapshot(node, snapshot)
-    # Not another vtkSegmentation: Slicer's Data module would go on to list the segments of this.
-    node.GetSegmentation().DeepCopy(segmentation)
-    with slicer.util.NodeModify(node):
+    with slicer.util.NodeModify(node):  # or each segment that goes or comes would be shown
+        # Not another vtkSegmentation: the Data module would go on to list the segments of this one.
+        node.GetSegmentation().DeepCopy(segmentation)
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
         node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
         node.CreateDefaultDisplayNodes()
@@ -130,16 +128,15 @@ def addResult(
         node.SetAttribute(RECORD, text)
     try:
         yield node
-        while earlier:
-            removeUnused(earlier[:AT_ONCE])
-            del earlier[:AT_ONCE]
-            yield None
+        yield from _removing(earlier)
     finally:  # also where nobody waits for the end
         removeUnused(earlier)
 
 
-def undo(node: Any) -> None:
+def undo(node: Any) -> Generator[None, None, None]:
     """Bring back what a segmentation was before its last result; the second time, that result.
+
+    In steps, whole or not at all as in `addResult`.
 
     Raises
     ------
@@ -150,9 +147,10 @@ def undo(node: Any) -> None:
     if not snapshot:
         raise InvalidInput(_("There is no earlier version; only a result can be undone."))
     probabilities = snapshot.GetNodeReference(PROBABILITIES)
-    with allOrNothing():
-        current = addSnapshot(node)
-        owned: Owned = []
+    current = addSnapshot(node)
+    owned: Owned = []
+    try:
+        yield
         if probabilities:
             result, names = readResult(snapshot)
             measures, tissues = readRecord(snapshot)["measures"], readTissues(snapshot, names)
@@ -160,13 +158,39 @@ def undo(node: Any) -> None:
             shown = _showing(result, measures, tissues, images, node.GetName())
             if ownedNodes(node, [MAP]):
                 shown += _mapping(result, tissues, probabilities, node.GetName())
-            owned += [each for add in shown for each in add()]
-            owned.append((PROBABILITIES, probabilities))
-            placeBeside(node, node, owned)
+            yield from _adding(shown, owned)
+        placeBeside(node, node, owned)
+    except BaseException:
+        removeUnused([current, *(member for _role, member in owned)])
+        raise
+    # From here on nothing can fail any more.
+    if probabilities:
+        owned.append((PROBABILITIES, probabilities))
     earlier = earlierVersion(node)
     copyContent(snapshot, node)
     keepSnapshot(node, current)
-    removeUnused([*earlier, *replaceOwned(node, owned)])
+    earlier += replaceOwned(node, owned)
+    try:
+        yield
+        yield from _removing(earlier)
+    finally:
+        removeUnused(earlier)
+
+
+def _adding(shown: Steps, owned: Owned) -> Generator[None, None, None]:
+    """Add what is shown to the scene and to `owned`, a step for each."""
+    for add in shown:
+        with allOrNothing():
+            owned += add()
+        yield
+
+
+def _removing(members: list[Any]) -> Generator[None, None, None]:
+    """Remove nodes from the scene, if nothing refers to them, and from the list; a few a step."""
+    while members:
+        removeUnused(members[:AT_ONCE])
+        del members[:AT_ONCE]
+        yield
 
 
 def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
@@ -183,7 +207,9 @@ def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
             if not ownedNodes(node, [role])
         ]
         placeBeside(node, node, added)
-    gone = ownedNodes(node, {TABLE, SEGMENTS} - {role for role, _title, _columns in wanted})
+    gone = ownedNodes(
+        node, {TABLE, SEGMENTS, COMPARISON} - {role for role, _title, _columns in wanted}
+    )
     for role, _title, columns in wanted:
         for table in ownedNodes(node, [role]):
             fillTable(table, columns)
@@ -229,10 +255,10 @@ def addSegmentation(
     return node
 
 
-def addRegion(name: str, region: np.ndarray, reference: Any) -> Any:
-    """Add a region ``(Z, Y, X)`` as the segment "LV" of a new segmentation, drawn as an outline."""
-    lv = Tissue("LV", (255, 255, 255), tissue("LV", 0).terminology, wall=False)
-    node = addSegmentation(name, region.astype(np.uint8), [lv], reference)
+def addRegion(name: str, region: np.ndarray, reference: Any, segment: str = "LV") -> Any:
+    """Add a region ``(Z, Y, X)`` as the one segment of a new segmentation, drawn as an outline."""
+    shown = Tissue(segment, (255, 255, 255), tissue(segment, 0).terminology, wall=False)
+    node = addSegmentation(name, region.astype(np.uint8), [shown], reference)
     node.SetAndObserveTransformNodeID(reference.GetTransformNodeID())
     node.GetDisplayNode().SetVisibility2DFill(False)
     return node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -33,38 +34,51 @@ def registerSampleData(icons: Path) -> None:
 
 
 def loadSample(seed: int = 0) -> list[Any]:
-    """Add the synthetic heart to the scene.
-
-    Returns
-    -------
-    list of nodes
-        The volumes LGE, T2 and bSSFP, a segmentation "LV region" with the segment "LV", a
-        segmentation "True tissues", and the point list "RV insertion".
-    """
+    """Draw the synthetic heart, add it to the scene, and return its nodes as `addSample` does."""
     from DeepGMMSegmentationLib.hearts.sample import heart
 
-    sample = heart(seed)
+    *_steps, nodes = addSample(heart(seed))
+    return nodes
+
+
+def addSample(sample: Any) -> Generator[Any, None, None]:
+    """Add a synthetic heart to the scene, in steps between which the window lives.
+
+    Yields
+    ------
+    list of nodes
+        At the end: the volumes LGE, T2 and bSSFP, a segmentation "LV region" with the segment
+        "LV", a segmentation "True tissues", and the point list "RV insertion". None before.
+    """
     z, y, x = sample.spacing
     ijkToRAS = vtk.vtkMatrix4x4()  # the sample's frame is LPS with its origin at 0
     for axis, step in enumerate((-x, -y, z)):
         ijkToRAS.SetElement(axis, axis, step)
-    volumes = [
-        slicer.util.addVolumeFromArray(image, ijkToRAS, name=role)
-        for role, image in zip(sample.roles, sample.images)
-    ]
-    region = addRegion("LV region", sample.roi, volumes[0])
-    tissues = [tissue(name, i) for i, name in enumerate(sample.tissues)]
-    truth = addSegmentation("True tissues", sample.labels, tissues, volumes[0])
-    truth.GetDisplayNode().SetVisibility(False)
+    nodes: list[Any] = []
+    try:
+        for role, image in zip(sample.roles, sample.images):
+            nodes.append(slicer.util.addVolumeFromArray(image, ijkToRAS, name=role))
+            yield None
+        nodes.append(addRegion("LV region", sample.roi, nodes[0]))
+        yield None
+        tissues = [tissue(name, i) for i, name in enumerate(sample.tissues)]
+        nodes.append(addSegmentation("True tissues", sample.labels, tissues, nodes[0]))
+        nodes[-1].GetDisplayNode().SetVisibility(False)
+        yield None
+    except BaseException:
+        for node in nodes:
+            slicer.mrmlScene.RemoveNode(node)
+        raise
     insertion = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "RV insertion")
     x, y, z = sample.rv_insertion
     insertion.AddControlPointWorld((-x, -y, z), "RV")  # given in LPS
     insertion.CreateDefaultDisplayNodes()
-    nodes = [*volumes, region, truth, insertion]
+    nodes.append(insertion)
     _folder(_("Synthetic heart"), nodes)
-    slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(volumes[0].GetID())
+    yield None
+    slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(nodes[0].GetID())
     slicer.app.applicationLogic().PropagateVolumeSelection()
-    return nodes
+    yield nodes
 
 
 def _folder(name: str, nodes: list[Any]) -> None:

@@ -52,15 +52,16 @@ def earlierVersion(node: Any) -> list[Any]:
 
 def copyContent(source: Any, target: Any) -> None:
     """Give a segmentation the segments of another, their place, their images and their record."""
-    # Not another vtkSegmentation: Slicer's Data module would go on to list the segments of this.
-    target.GetSegmentation().DeepCopy(source.GetSegmentation())
-    target.SetAndObserveTransformNodeID(source.GetTransformNodeID())
-    for attribute in (RECORD, WRITTEN):
-        target.SetAttribute(attribute, source.GetAttribute(attribute))
-    for role in (source.GetReferenceImageGeometryReferenceRole(), IMAGE):
-        target.RemoveNodeReferenceIDs(role)
-        for i in range(source.GetNumberOfNodeReferences(role)):
-            target.AddNodeReferenceID(role, source.GetNthNodeReferenceID(role, i))
+    with slicer.util.NodeModify(target):  # or each segment that goes or comes would be shown
+        # Not another vtkSegmentation: the Data module would go on to list the segments of this one.
+        target.GetSegmentation().DeepCopy(source.GetSegmentation())
+        target.SetAndObserveTransformNodeID(source.GetTransformNodeID())
+        for attribute in (RECORD, WRITTEN):
+            target.SetAttribute(attribute, source.GetAttribute(attribute))
+        for role in (source.GetReferenceImageGeometryReferenceRole(), IMAGE):
+            target.RemoveNodeReferenceIDs(role)
+            for i in range(source.GetNumberOfNodeReferences(role)):
+                target.AddNodeReferenceID(role, source.GetNthNodeReferenceID(role, i))
 
 
 def _checksum(node: Any) -> str:

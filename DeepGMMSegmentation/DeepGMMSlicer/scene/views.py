@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -18,20 +19,41 @@ PLANES = {"Red": (0, 1), "Green": (0, 2), "Yellow": (1, 2)}
 MARGIN = 1.6  # field of view as a multiple of the region's size
 
 
-def showResult(node: Any, in3D: bool) -> None:
-    """Show the heart in the slice views, and the table beside the surfaces or the first histogram.
+def showResult(node: Any, in3D: bool) -> Generator[None, None, None]:
+    """Show the heart in the views that there are, in steps; surfaces where they are wanted."""
+    yield
+    chooseTableAndPlot(node)
+    yield from showHeart(node)
+    if in3D:
+        setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView)
+        yield
+        slicer.util.resetThreeDViews()
 
-    None of Slicer's layouts has surfaces, plot and table.
-    """
-    layouts = slicer.vtkMRMLLayoutNode
-    layoutManager = slicer.app.layoutManager()
-    if layoutManager is not None:  # there is none without a main window
-        layoutManager.setLayout(
-            layouts.SlicerLayoutFourUpTableView if in3D else layouts.SlicerLayoutFourUpPlotTableView
-        )
-        if in3D:
-            slicer.util.resetThreeDViews()
-    showHeart(node)
+
+def showTableAndPlot(node: Any) -> Generator[None, None, None]:
+    """Show the table and the first histogram beside the heart, in steps."""
+    setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotTableView)
+    yield
+    chooseTableAndPlot(node)
+    yield from showHeart(node)
+
+
+def showTable(table: Any) -> None:
+    """Show a table in the table view, beside the slices."""
+    setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView)
+    logic = slicer.app.applicationLogic()
+    logic.GetSelectionNode().SetActiveTableID(table.GetID())
+    logic.PropagateTableSelection()
+
+
+def setLayout(layout: int) -> None:
+    """Arrange the views, where there is a window for them."""
+    if slicer.app.layoutManager() is not None:
+        slicer.app.layoutManager().setLayout(layout)
+
+
+def chooseTableAndPlot(node: Any) -> None:
+    """Let the table and plot views show the measures and the first histogram of a result."""
     logic = slicer.app.applicationLogic()
     for table in ownedNodes(node, [TABLE]):
         logic.GetSelectionNode().SetActiveTableID(table.GetID())
@@ -41,10 +63,11 @@ def showResult(node: Any, in3D: bool) -> None:
     logic.PropagatePlotChartSelection()
 
 
-def showHeart(node: Any) -> None:
+def showHeart(node: Any) -> Generator[None, None, None]:
     """Fit the slice views to a result, the red one along its slices where the infarct is largest.
 
     The first image is behind it, so that the views lie in the planes in which it was acquired.
+    A step for each view.
     """
     image, probabilities = node.GetNthNodeReference(IMAGE, 0), ownedNodes(node, [PROBABILITIES])
     if image is None or not probabilities:
@@ -65,6 +88,7 @@ def showHeart(node: Any) -> None:
         shortest = min(width, height)
         view.SetFieldOfView(extent * width / shortest, extent * height / shortest, depth)
         view.JumpSliceByCentering(*place)
+        yield
 
 
 def _frame(labels: np.ndarray, infarct: list[int]) -> tuple[np.ndarray, np.ndarray]:

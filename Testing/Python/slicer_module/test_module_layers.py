@@ -10,11 +10,13 @@ PACKAGE = Path(__file__).resolve().parents[3] / "DeepGMMSegmentation" / "DeepGMM
 LAYERS = [
     "selftest",
     "selftest_safety",
+    "selftest_comparison",
     "selftest_result",
     "selftest_log",
     "panel",
     "logic",
     "run",
+    "turns",
     "parameters",
     "scene",
 ]

@@ -51,9 +51,9 @@ class LogicTest(unittest.TestCase):
         self.assertEqual(node.GetParentTransformNode(), transform)
         maps = owned_nodes.ownedNodes(node, [owned_nodes.MAP])
         self.assertEqual(len(maps), 4)
-        for each in maps:
-            self.assertEqual(gridDifference(each, self.volumes[0]), "")
-        total = sum(slicer.util.arrayFromVolume(each) for each in maps)
+        for probability in maps:
+            self.assertEqual(gridDifference(probability, self.volumes[0]), "")
+        total = sum(slicer.util.arrayFromVolume(probability) for probability in maps)
         inside = slicer.util.arrayFromSegmentBinaryLabelmap(
             self.region, self.region.GetSegmentation().GetNthSegmentID(0), self.volumes[0]
         )
@@ -80,7 +80,8 @@ class LogicTest(unittest.TestCase):
             views["Red"] = slicer.mrmlScene.AddNode(red)
         settings = Settings.infarct(["LGE", "T2", "bSSFP"], max_iterations=4, min_iterations=1)
         node = self.process(segment="LV", settings=settings)
-        showHeart(node)
+        for _step in showHeart(node):
+            pass
         scar = regionArray(node, "scar", self.volumes[0])
         to_world = voxelToWorld(self.volumes[0])
         red = slicer.util.arrayFromVTKMatrix(views["Red"].GetSliceToRAS())
@@ -99,14 +100,14 @@ class LogicTest(unittest.TestCase):
         arrays = [slicer.util.arrayFromVolume(volume).copy() for volume in self.volumes]
         node = self.process()
         after = content(slicer.mrmlScene)
-        for each in (*self.volumes, self.region, self.truth):
-            self.assertEqual(after[each.GetID()], before[each.GetID()], each.GetName())
+        for node in (*self.volumes, self.region, self.truth):
+            self.assertEqual(after[node.GetID()], before[node.GetID()], node.GetName())
         for volume, array in zip(self.volumes, arrays):
             np.testing.assert_array_equal(slicer.util.arrayFromVolume(volume), array)
         hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
         parents = {
-            hierarchy.GetItemParent(hierarchy.GetItemByDataNode(each))
-            for each in (*self.volumes, node)
+            hierarchy.GetItemParent(hierarchy.GetItemByDataNode(sibling))
+            for sibling in (*self.volumes, node)
         }
         self.assertEqual(len(parents), 1)
         self.assertNotEqual(parents, {hierarchy.GetSceneItemID()})
@@ -233,12 +234,12 @@ class LogicTest(unittest.TestCase):
         quick = Settings.infarct(roles, max_iterations=2, min_iterations=1)
         node = self.process(segment="LV", settings=quick)
         for measures in (readRecord(node)["measures"], self.logic.recompute(node)):
-            self.assertNotIn("FWHM", {each["method"] for each in measures["yardsticks"]})
+            self.assertNotIn("FWHM", {yardstick["method"] for yardstick in measures["yardsticks"]})
             told = [note for note in measures["notes"] if "No FWHM" in note and "name" in note]
             self.assertTrue(told, measures["notes"])
         self.volumes[0].SetName("LGE")
         measures = self.logic.recompute(node)
-        self.assertIn("FWHM", {each["method"] for each in measures["yardsticks"]})
+        self.assertIn("FWHM", {yardstick["method"] for yardstick in measures["yardsticks"]})
 
     def test_terms_are_known_to_slicer(self):
         logic = slicer.modules.terminologies.logic()
@@ -251,10 +252,10 @@ class LogicTest(unittest.TestCase):
                 logic.GetNthTypeInTerminologyCategory(CONTEXT, category, j, kind)
                 codes = category.GetCodeValue(), kind.GetCodeValue(), kind.GetCodeMeaning()
                 colors[codes] = tuple(kind.GetRecommendedDisplayRGBValue())
-        for each in TISSUES.values():
+        for usual in TISSUES.values():
             entry = slicer.vtkSlicerTerminologyEntry()
-            self.assertTrue(logic.DeserializeTerminologyEntry(each.terminology, entry))
+            self.assertTrue(logic.DeserializeTerminologyEntry(usual.terminology, entry))
             category, kind = entry.GetCategoryObject(), entry.GetTypeObject()
             codes = category.GetCodeValue(), kind.GetCodeValue(), kind.GetCodeMeaning()
-            self.assertEqual(colors[codes], each.color, each.name)
+            self.assertEqual(colors[codes], usual.color, usual.name)
             self.assertEqual(entry.GetRegionObject().GetCodeMeaning(), "Left Ventricle")

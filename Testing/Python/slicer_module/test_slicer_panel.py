@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 import unittest
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -13,7 +14,7 @@ import qt
 import slicer
 import vtk
 from DeepGMMSlicer import parameters
-from DeepGMMSlicer.panel import dependencies
+from DeepGMMSlicer.panel import dependencies, result_buttons
 from DeepGMMSlicer.panel.request import makeRequest
 from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
 from DeepGMMSlicer.scene import owned_nodes, sampledata, stored_result
@@ -42,10 +43,6 @@ class PanelTest(unittest.TestCase):
     @property
     def panel(self):
         return self.representation.self()
-
-    @property
-    def module(self):
-        return sys.modules[type(self.panel).__module__]
 
     @property
     def ui(self):
@@ -87,11 +84,11 @@ class PanelTest(unittest.TestCase):
         y, x = np.argwhere(truth[z]).mean(axis=0)
         point = (voxelToWorld(self.volumes[0]) @ [x, y, z, 1])[:3]
         self.node.region = self.node.rvInsertion = None
-        self.panel.findRegion(point)
+        self.panel.finder.find(point)
         self.assertEqual(self.ui.applyButton.text, "Cancel")
         self.let_run(lambda: self.ui.applyButton.text == "Apply")
-        found = regionArray(self.node.region, self.node.segment, self.volumes[0])
-        self.assertGreater(2 * (found & truth).sum() / (found.sum() + truth.sum()), 0.8)
+        inside = regionArray(self.node.region, self.node.segment, self.volumes[0])
+        self.assertGreater(2 * (inside & truth).sum() / (inside.sum() + truth.sum()), 0.8)
         self.assertIsNot(self.node.region, self.region)
         self.assertEqual(self.node.rvInsertion.GetNumberOfDefinedControlPoints(), 1)
         self.assertIn("correct it in the Segment Editor", self.ui.statusLabel.text)
@@ -187,7 +184,7 @@ class PanelTest(unittest.TestCase):
         for labelled, reason in ((blank, "Blank is empty"), (self.region, "has 1 tissues")):
             self.ui.labelledSelector.setCurrentNode(labelled)
             with self.assertRaisesRegex(InvalidInput, reason):
-                self.panel.onEstimate()  # as by a click, whose exception Qt shows
+                self.panel.settingsButtons.onEstimate()  # as by a click, whose exception Qt shows
         self.node.labelled = None
         self.assertEqual(makeRequest(self.node), before)
 
@@ -208,7 +205,7 @@ class PanelTest(unittest.TestCase):
         self.assertFalse(self.ui.applyButton.enabled)
         self.assertIn("at least one of LGE, T2, bSSFP", self.ui.applyButton.toolTip)
 
-    def test_names_of_the_preset_are_found(self):
+    def test_the_preset_names_each_tissue_where_it_is(self):
         """The clicks of the tutorial find each tissue where it is."""
         self.apply()
         self.assertEqual(
@@ -216,10 +213,10 @@ class PanelTest(unittest.TestCase):
             ["blood pool", "healthy myocardium", "edema", "scar"],
         )
         for name, least in (("blood pool", 0.85), ("healthy myocardium", 0.6), ("scar", 0.4)):
-            found, true = (
+            labels, true = (
                 regionArray(node, name, self.volumes[0]) for node in (self.node.output, self.truth)
             )
-            self.assertGreater(2 * (found & true).sum() / (found.sum() + true.sum()), least, name)
+            self.assertGreater(2 * (labels & true).sum() / (labels.sum() + true.sum()), least, name)
 
     def test_preset_brings_tissues_and_their_number(self):
         def names():
@@ -286,9 +283,20 @@ class PanelTest(unittest.TestCase):
         slicer.mrmlScene.Clear()
         self.assertFalse(self.ui.applyButton.enabled)
         self.ui.loadSampleButton.click()
+        self.assertEqual(self.ui.applyButton.text, "Cancel")
+        self.let_run(lambda: self.ui.applyButton.text == "Apply")
         self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
         self.assertEqual(self.ui.bssfpSelector.currentNode().GetName(), "bSSFP")
         self.assertEqual(self.ui.regionSelector.currentNode().GetName(), "LV region")
+
+    def test_sample_that_is_cancelled_leaves_nothing(self):
+        slicer.mrmlScene.Clear()
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        self.ui.loadSampleButton.click()
+        self.ui.applyButton.click()
+        self.assertEqual(self.ui.applyButton.text, "Apply")
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+        self.assertIn("nothing was changed", self.ui.statusLabel.text)
 
     def test_result_is_shown_in_the_table_and_plot_views(self):
         self.quick()
@@ -356,9 +364,9 @@ class PanelTest(unittest.TestCase):
         self.apply()
         with tempfile.TemporaryDirectory() as folder:
             for path in ("", str(Path(folder) / "heart.html")):
-                with mock.patch.object(self.module, "savePath", return_value=path):
+                with mock.patch.object(result_buttons, "savePath", return_value=path):
                     self.ui.reportButton.click()
-            names = sorted(each.name for each in Path(folder).iterdir())
+            names = sorted(file.name for file in Path(folder).iterdir())
         self.assertEqual(names, ["heart.csv", "heart.html"])
         self.assertIn("heart.html", self.ui.statusLabel.text)
 
@@ -367,10 +375,49 @@ class PanelTest(unittest.TestCase):
         slicer.mrmlScene.RemoveNode(self.insertion)
         self.ui.placeButton.click()
         self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.Place)
-        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
         self.assertEqual(self.node.rvInsertion.GetName(), "RV insertion")
-        self.failing(self.apply)
-        self.assertIn("RV insertion has no point", self.ui.statusLabel.text)
+        self.node.rvInsertion.AddControlPointWorld(vtk.vtkVector3d(1, 2, 3))
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+        slicer.app.processEvents()
+        self.assertEqual(self.node.rvInsertion.GetNumberOfDefinedControlPoints(), 1)
+        self.assertIn("is placed", self.ui.statusLabel.text)
+
+    def test_insertion_that_is_given_up_is_none(self):
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        slicer.mrmlScene.RemoveNode(self.insertion)
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        self.ui.placeButton.click()
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # the arrow does
+        slicer.app.processEvents()
+        self.assertIsNone(self.node.rvInsertion)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+        self.assertTrue(self.ui.applyButton.enabled, self.ui.applyButton.toolTip)
+
+    def test_click_into_the_ventricle_that_is_given_up_leaves_no_point(self):
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        arrow = partial(interaction.SetCurrentInteractionMode, interaction.ViewTransform)
+        escape = self.ui.scrollArea.findChild(qt.QShortcut).activated.emit
+        for give_up in (arrow, escape, self.representation.exit, self.ui.placeButton.click):
+            before = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+            self.ui.findButton.click()
+            self.assertIn("Click into the blood", self.ui.statusLabel.text)
+            give_up()
+            slicer.app.processEvents()
+            after = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+            self.assertEqual(after, before)
+            self.assertEqual(self.ui.applyButton.text, "Apply")
+            self.representation.enter()
+
+    def test_second_placement_follows_one_that_was_given_up(self):
+        for x in (1.0, 2.0):
+            self.ui.placeButton.click()
+            self.ui.placeButton.click()
+            slicer.app.processEvents()
+            self.assertIn("Click where", self.ui.statusLabel.text)
+            self.insertion.AddControlPointWorld(vtk.vtkVector3d(x, 2, 3))
+            slicer.app.processEvents()
+            self.assertEqual(self.insertion.GetNumberOfControlPoints(), 1)
+            self.assertEqual(self.insertion.GetNthControlPointPositionWorld(0)[0], x)
 
     def test_region_is_picked_by_its_name_or_because_it_is_alone(self):
         for node in (self.region, self.truth):
@@ -420,7 +467,7 @@ class PanelTest(unittest.TestCase):
         slicer.util.updateSegmentBinaryLabelmapFromArray(inside, drawn, segment, self.volumes[0])
         self.let_run(lambda: self.ui.applyButton.text == "Apply")
         self.assertIsNot(self.node.output, drawn)
-        self.assertEqual([each.GetName() for each in segmentsOf(drawn)], ["mine"])
+        self.assertEqual([segment.GetName() for segment in segmentsOf(drawn)], ["mine"])
 
     def test_reloading_the_module_ends_a_run(self):
         before = dict(sys.modules)

@@ -53,9 +53,9 @@ class RegionTest(unittest.TestCase):
         return result
 
     def check(self, node, segment="", expected=None):
-        found = regionArray(node, segment, self.volume)
-        self.assertEqual(found.dtype, bool)
-        np.testing.assert_array_equal(found, (self.mask if expected is None else expected) > 0)
+        inside = regionArray(node, segment, self.volume)
+        self.assertEqual(inside.dtype, bool)
+        np.testing.assert_array_equal(inside, (self.mask if expected is None else expected) > 0)
 
     def test_segment_by_name_by_id_and_the_only_one(self):
         node = self.segmentation(self.mask)
@@ -82,8 +82,8 @@ class RegionTest(unittest.TestCase):
         self.assertTrue(node.CreateClosedSurfaceRepresentation())
         segmentation.SetSourceRepresentationName(surface)
         node.RemoveBinaryLabelmapRepresentation()
-        found = regionArray(node, "", self.volume)
-        overlap = 2 * (found & (mask > 0)).sum() / (found.sum() + mask.sum())
+        inside = regionArray(node, "", self.volume)
+        overlap = 2 * (inside & (mask > 0)).sum() / (inside.sum() + mask.sum())
         self.assertGreater(overlap, 0.9)
         self.assertFalse(segmentation.ContainsRepresentation(binary), "the input was changed")
 

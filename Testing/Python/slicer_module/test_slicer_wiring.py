@@ -8,7 +8,9 @@ import types
 from pathlib import Path
 from xml.etree import ElementTree
 
+import ctk
 import pytest
+import qt
 import slicer
 from DeepGMMSlicer.panel import dependencies
 from DeepGMMSlicer.scene import sampledata
@@ -44,15 +46,43 @@ def test_every_choice_has_words(panel):
         assert name == "method" or not set(shown) & set(choices(Settings)[name]) - {"random"}, shown
 
 
+def test_every_choice_fits_a_narrow_panel(panel):
+    """No list of long words widens the panel when a theme makes Qt measure it again."""
+    for widget in vars(panel.ui).values():
+        if isinstance(widget, qt.QComboBox):
+            assert widget.minimumSizeHint.width() < 100, widget.objectName
+
+
+def test_tab_goes_down_the_panel(panel):
+    """The keys reach every widget that can be clicked, in the order in which one reads."""
+    ui = panel.ui
+    for widget in vars(ui).values():
+        if isinstance(widget, ctk.ctkCollapsibleButton):
+            widget.collapsed = False
+    panel.parent.resize(420, 3000)
+    panel.parent.show()
+    slicer.app.processEvents()
+    widget, places = ui.scrollArea.nextInFocusChain(), []
+    while widget is not ui.scrollArea:
+        if widget.isVisible() and widget.property("focusPolicy") & qt.Qt.TabFocus:
+            corner = widget.mapTo(ui.DeepGMMSegmentation, qt.QPoint(0, 0))
+            places.append((corner.y(), widget.property("objectName")))
+        widget = widget.nextInFocusChain()
+    assert len(places) > 20
+    for (before, _name), (row, name) in zip(places, places[1:]):
+        assert row > before - 15, (name, places)  # pixels; in one row not all are of one height
+    assert places[-1][1] == "applyButton"
+
+
 CONTAINERS = {"DeepGMMSegmentation", "scrollArea", "sections"}
 
 
 def test_every_widget_of_the_ui_file_is_explained():
     for widget in ElementTree.parse(UI).iter("widget"):
         tips = [
-            each.findtext("string")
-            for each in widget.iterfind("property")
-            if each.get("name") == "toolTip"
+            entry.findtext("string")
+            for entry in widget.iterfind("property")
+            if entry.get("name") == "toolTip"
         ]
         if widget.get("name") not in CONTAINERS:
             assert tips, widget.get("name")
@@ -105,6 +135,8 @@ representation = slicer.modules.deepgmmsegmentation.widgetRepresentation()
 representation.enter()
 ui = representation.self().ui
 ui.loadSampleButton.click()
+while ui.applyButton.text == "Cancel":
+    slicer.app.processEvents()
 assert ui.applyButton.enabled, ui.applyButton.toolTip
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -151,7 +183,7 @@ def test_failure_shows_one_dialog_with_the_reason(panel, monkeypatch):
 
     monkeypatch.setattr(panel.logic, "process", fail)
     with pytest.raises(DeepGMMError):
-        panel.onApply()
+        panel.applying.onApply()
     assert len(dialogs) == 1
     assert "The disk is full" in dialogs[0]
     assert panel.ui.applyButton.text == "Apply"
