@@ -56,8 +56,8 @@ class Settings:
         "kmeans",
         ("kmeans", "random", "means", "prior"),
         "Where EM begins: k-means++, random responsibilities, `means`, or the `prior`. "
-        "The deep methods begin at a random network, whose first answer is that of the drawn hearts "
-        "where these tell the tissues.",
+        "The deep methods begin at a random network, whose first answer is what drawn hearts teach "
+        "where that is asked for.",
     )
     means: Optional[tuple[tuple[float, ...], ...]] = other(
         None,
