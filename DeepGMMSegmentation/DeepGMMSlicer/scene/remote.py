@@ -11,7 +11,7 @@ from DeepGMMSegmentationLib.errors import InvalidInput
 
 from .measuring import REMOTE
 from .owned_nodes import PROBABILITIES
-from .result_nodes import addRegion
+from .segmentation_nodes import addRegion
 from .stored_result import readImages, readResult
 
 

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.tissues import tissue
 
-from .result_nodes import addRegion, addSegmentation
+from .segmentation_nodes import addRegion, addSegmentation
 
 NAME = "Synthetic heart (LGE, T2, bSSFP)"
 CATEGORY = "DeepGMM Segmentation"

@@ -15,6 +15,7 @@ LAYERS = [
     "selftest_log",
     "panel",
     "logic",
+    "result_logic",
     "run",
     "turns",
     "parameters",

@@ -53,12 +53,22 @@ def test_every_choice_fits_a_narrow_panel(panel):
             assert widget.minimumSizeHint.width() < 100, widget.objectName
 
 
-def test_tab_goes_down_the_panel(panel):
+@pytest.fixture
+def expanded(panel):
+    """The panel with all its sections open."""
+    widgets = vars(panel.ui).values()
+    sections = [widget for widget in widgets if isinstance(widget, ctk.ctkCollapsibleButton)]
+    before = [section.collapsed for section in sections]
+    for section in sections:
+        section.collapsed = False
+    yield panel
+    for section, collapsed in zip(sections, before):
+        section.collapsed = collapsed
+
+
+def test_tab_goes_down_the_panel(expanded):
     """The keys reach every widget that can be clicked, in the order in which one reads."""
-    ui = panel.ui
-    for widget in vars(ui).values():
-        if isinstance(widget, ctk.ctkCollapsibleButton):
-            widget.collapsed = False
+    panel, ui = expanded, expanded.ui
     panel.parent.resize(420, 3000)
     panel.parent.show()
     slicer.app.processEvents()
