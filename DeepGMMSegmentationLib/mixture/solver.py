@@ -83,8 +83,8 @@ def _fit_network(
         images = len(problem.roles) + len(problem.region.incomplete)
         network = unet_for(settings, images)
     if settings.anatomy > 0 and settings.anatomy_from == "network":
-        nn.init.zeros_(network.head.weight)
-        nn.init.zeros_(network.head.bias)
+        for values in network.head.parameters():
+            nn.init.zeros_(values)
     return deep.fit(problem, network, problem.network_input(problem.roles), progress, heartbeat)
 
 
