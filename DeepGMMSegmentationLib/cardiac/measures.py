@@ -211,7 +211,9 @@ def _caveats(result: Result) -> list[str]:
         )
     for tissue, probability in result.absent.items():
         name = "infarct" if tissue == "scar" else tissue
-        notes.append(f"No {name} was found (probability that there is: {100 * probability:.0f} %).")
+        notes.append(
+            f"By the tissue network there is no {name} (probability {100 * probability:.0f} %)."
+        )
     if result.labels.ndim == 2:
         notes.append("One slice has no volume: sizes are in voxels and percent only.")
     return notes

@@ -101,16 +101,19 @@ def draw_comparison(comparison: Comparison) -> Picture:
 
 
 def _derived(comparison: Comparison) -> list[tuple[str, str]]:
-    named = {
-        "Infarct shrinkage": _percent(comparison.shrinkage),
-        "Edema gone": _percent(comparison.edema_gone),
-        "Salvage index (acute area at risk, late infarct)": number(comparison.salvage_index, 2),
-    }
-    return list(named.items())
+    salvaged = number(comparison.salvage_index, 2)
+    return [
+        _less_or_more("Infarct shrinkage", "Infarct growth", comparison.shrinkage),
+        _less_or_more("Edema gone", "Edema added", comparison.edema_gone),
+        ("Salvage index (acute area at risk, late infarct)", salvaged),
+    ]
 
 
-def _percent(part: Optional[float]) -> str:
-    return NONE if part is None else f"{100 * part:.0f} %"
+def _less_or_more(less: str, more: str, lost: Optional[float]) -> tuple[str, str]:
+    """Return what the lost part of a mass is called, and how much it is."""
+    if lost is None:
+        return less, NONE
+    return less if lost >= 0 else more, f"{abs(100 * lost):.0f} %"
 
 
 def _with_range(figure: Optional[Figure]) -> str:

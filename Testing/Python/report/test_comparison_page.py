@@ -7,8 +7,10 @@ import pytest
 import SimpleITK as sitk
 from true_result import truth
 
+from DeepGMMSegmentationLib.cardiac.comparison import Comparison
 from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.hearts.sample import heart
+from DeepGMMSegmentationLib.report.comparison import comparison_rows
 from DeepGMMSegmentationLib.report.result_folder import write_result
 
 
@@ -59,3 +61,11 @@ def test_a_pdf_goes_beside_the_page(folders, tmp_path, capsys):
     assert (tmp_path / "change" / "comparison.pdf").read_bytes().startswith(b"%PDF-")
     assert main(given) != 0
     assert "--pdf goes with --out" in capsys.readouterr().err
+
+
+def test_what_has_grown_is_called_growth():
+    rows = comparison_rows(Comparison((), -1.5, 0.25, None, (), ()))
+    assert [(row[0], row[3]) for row in rows[:2]] == [
+        ("Infarct growth", "150 %"),
+        ("Edema gone", "25 %"),
+    ]
