@@ -107,12 +107,21 @@ def parse_json(text: str, what: str) -> Any:
     Raises
     ------
     InvalidInput
-        If it is no JSON, nests too deep or holds a number of thousands of digits.
+        If it is no JSON, says a thing twice, nests too deep or holds a number of thousands of
+        digits.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{what} is not valid JSON ({error}).") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, which by itself would silently be the last of what stands twice."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return values
 
 
 def read_fields(record: type, values: Any, what: str) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ SECTORS = (6, 6, 4, 1)  # of each ring
 EXTENTS = {"0 %": 0, "1–25 %": 25, "26–50 %": 50, "51–75 %": 75, "76–100 %": 100}
 VIABLE = 50
 DIRECTIONS = 72  # of the polar map: 5° each
+FARTHEST = 100.0  # mm from the center of the left ventricle: no insertion of a right one is there
 FLAT = 0.05  # taper below which base and apex cannot be told apart
 OBLIQUE = 30.0  # degrees between long axis and slices' normal beyond which they are not short-axis
 
@@ -245,10 +246,12 @@ def _angle(insertion: Sequence[float], centers: np.ndarray, spacing: Sequence[fl
             "The RV-insertion point is outside the slices of the region; place it in one of them."
         )
     y, x = np.asarray(insertion[1:]) * spacing[1:] - centers[z]
-    if np.hypot(y, x) < max(spacing[1:]):
+    distance = np.hypot(y, x)
+    if not max(spacing[1:]) <= distance <= FARTHEST:
+        where = "at" if distance < FARTHEST else f"more than {FARTHEST:.0f} mm from"
         raise InvalidInput(
-            "The RV-insertion point is at the center of the ventricle; place it where the right "
-            "ventricle's free wall meets the left ventricle in front."
+            f"The RV-insertion point is {where} the center of the ventricle; place it where the "
+            "right ventricle's free wall meets the left ventricle in front (in mm, LPS)."
         )
     return float(np.arctan2(y, x))
 

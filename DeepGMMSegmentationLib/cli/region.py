@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 from ..errors import InvalidInput
 from .console import quiet_itk, say
 from .options import add_command, resolve_output
 
-if TYPE_CHECKING:
-    pass
+ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 REGION = """\
 Find the left ventricle, blood and wall, around one point in its blood, slice by slice to apex and
@@ -82,6 +81,8 @@ def run(args: argparse.Namespace) -> None:
     roles = tuple(args.roles or file_roles(args.images))
     point = resolve_point(args)
     out = resolve_output(args) if args.out else None
+    if out is not None and not out.name.lower().endswith(ENDINGS):
+        raise InvalidInput(f"{out} names no format; end it in one of {', '.join(ENDINGS)}.")
     images, reference = read_images(args.images, args.resample)
     if point is None or out is None:
         spacing = reference.GetSpacing()[::-1]

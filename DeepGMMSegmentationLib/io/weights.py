@@ -54,6 +54,8 @@ def load_weights(path: PathLike, writer: str) -> tuple[dict[str, Tensor], str]:
     import safetensors  # which a run without a network's file does not need
 
     try:
+        if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
+            raise OSError("it is no ordinary file")
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -279,6 +279,8 @@ def test_slices_across_the_axis_are_noted():
         ((40, 50, 50), "outside the slices"),
         ((np.nan, 50, 50), "outside the slices"),
         ((4, 60, 50), "center"),
+        ((4, 60, 400), "more than 100 mm from the center"),
+        ((4, 1e300, 50), "more than 100 mm from the center"),
     ],
 )
 def test_a_misplaced_insertion_point_is_refused(insertion, text):

@@ -119,6 +119,7 @@ def test_numbers_that_cannot_be_computed_with_are_a_sentence(case, tmp_path, cap
         ("--settings", '{"classes": ' + "9" * 5000 + "}", "not valid JSON"),
         ("--settings", "[" * 100_000, "not valid JSON"),
         ("--settings", '{"classes": 99}', "classes is 99"),
+        ("--settings", '{"classes": 2, "classes": 3}', "twice"),
         ("--prior", "{}", "incomplete; add"),
     ],
 )
@@ -144,3 +145,21 @@ def test_a_device_that_is_none_is_a_sentence(case, tmp_path, capsys):
     arguments = arguments_of(case, "--device", "cuda:99999999999999999999")
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
     assert "is not there" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_is_no_network(case, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    arguments = arguments_of(case, "--network", str(tmp_path / "pipe"))
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert "pipe cannot be read as a trained network (it is no ordinary file)" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("name", ["lv", "lv.txt", "lv.png", "lv.dcm"])
+def test_a_mask_without_a_format_is_refused_before_it_is_sought(case, tmp_path, capsys, name):
+    command = ["region", str(case / "LGE.nii.gz"), "--at", "1", "1", "1"]
+    assert main([*command, "--out", str(tmp_path / name)]) == 2
+    assert "names no format; end it in one of .nii.gz" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
