@@ -8,12 +8,14 @@ from typing import Optional
 import numpy as np
 from scipy import ndimage
 
+from ..mixture.device import one_thread
 from ..priors import DARK_BLOOD_LGE, LGE
 from .stack import Stack
 
 SHARP = (LGE, DARK_BLOOD_LGE, "bSSFP")  # T2 alone shows the outline too poorly
 
 
+@one_thread()
 def overlap_with_ventricle(
     images: np.ndarray,
     roi: np.ndarray,
