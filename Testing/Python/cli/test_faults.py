@@ -1,4 +1,4 @@
-"""The command line killed at every rename, stopped by signals, and with nobody who listens."""
+"""The command line stopped by signals, and with nobody who listens."""
 
 from __future__ import annotations
 
@@ -11,36 +11,21 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
+from small_segment import FAST, arguments_of, write_case
 from terminal import Terminal
 
 from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.report.tables import csv_text
 
-FAULTS = Path(__file__).parents[2] / "Faults"
 COMMAND = [sys.executable, "-m", "DeepGMMSegmentationLib"]
-FAST = ["--method", "GMM", "--classes", "2", "--max-iterations", "10"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("case")
-    rng = np.random.default_rng(0)
-    level = np.where(np.arange(16) < 8, 100, 200)
-    for name, array in (
-        ("LGE", rng.normal(level, 9, (2, 14, 16))),
-        ("roi", np.ones((2, 14, 16), np.uint8)),
-    ):
-        sitk.WriteImage(sitk.GetImageFromArray(array), str(folder / f"{name}.nii.gz"))
-    (folder / "cases.csv").write_text("case,LGE,roi\na,LGE.nii.gz,roi.nii.gz\n")
-    return folder
-
-
-def arguments_of(case: Path, *options: str) -> list[str]:
-    return ["segment", str(case / "LGE.nii.gz"), "--roi", str(case / "roi.nii.gz"), *FAST, *options]
+    return write_case(tmp_path_factory.mktemp("case"))
 
 
 LONG = ["--method", "deepSVG", "--tolerance", "0", "--max-iterations", "100000"]

@@ -16,31 +16,18 @@ import pytest
 import SimpleITK as sitk
 import torch
 from small_cases import small_settings, write_cases
+from small_segment import FAST, arguments_of, write_case
 
 from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
 FAULTS = Path(__file__).parents[2] / "Faults"
-FAST = ["--method", "GMM", "--classes", "2", "--max-iterations", "10"]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("case")
-    rng = np.random.default_rng(0)
-    level = np.where(np.arange(16) < 8, 100, 200)
-    for name, array in (
-        ("LGE", rng.normal(level, 9, (2, 14, 16))),
-        ("roi", np.ones((2, 14, 16), np.uint8)),
-    ):
-        sitk.WriteImage(sitk.GetImageFromArray(array), str(folder / f"{name}.nii.gz"))
-    (folder / "cases.csv").write_text("case,LGE,roi\na,LGE.nii.gz,roi.nii.gz\n")
-    return folder
-
-
-def arguments_of(case: Path, *options: str) -> list[str]:
-    return ["segment", str(case / "LGE.nii.gz"), "--roi", str(case / "roi.nii.gz"), *FAST, *options]
+    return write_case(tmp_path_factory.mktemp("case"))
 
 
 def results(folder: Path) -> dict[str, bytes]:

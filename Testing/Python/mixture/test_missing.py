@@ -51,20 +51,25 @@ def likelihood(observations, mixture, degrees):
     return total
 
 
-@pytest.mark.parametrize("covariance", ["diag", "full"])
-@pytest.mark.parametrize("degrees", [None, 5.0])
-def test_em_climbs_to_where_the_likelihood_of_what_is_there_is_level(
-    incomplete, covariance, degrees
-):
-    settings = Settings(
+def long_settings(covariance, degrees, **changes):
+    """Return the settings of an EM that goes on to where it rests."""
+    return Settings(
         method="GMM",
         classes=2,
         covariance=covariance,
         degrees_of_freedom=degrees,
         tolerance=0.0,
         max_iterations=400,
-        variance_floor=1e-9,
+        **changes,
     )
+
+
+@pytest.mark.parametrize("covariance", ["diag", "full"])
+@pytest.mark.parametrize("degrees", [None, 5.0])
+def test_em_climbs_to_where_the_likelihood_of_what_is_there_is_level(
+    incomplete, covariance, degrees
+):
+    settings = long_settings(covariance, degrees, variance_floor=1e-9)
     fit = em.fit(incomplete, start(), settings)
     assert (np.diff(fit.history) < 1e-9).all()
     values = [value.clone().requires_grad_() for value in vars(fit.mixture).values()]
@@ -134,14 +139,7 @@ def test_the_deep_m_step_of_diagonal_gaussians_sums_over_what_is_there(incomplet
 @pytest.mark.parametrize("covariance", ["diag", "full"])
 @pytest.mark.parametrize("degrees", [None, 5.0])
 def test_the_deep_loss_has_ems_mixture_where_em_rests(incomplete, covariance, degrees):
-    settings = Settings(
-        method="GMM",
-        classes=2,
-        covariance=covariance,
-        degrees_of_freedom=degrees,
-        tolerance=0.0,
-        max_iterations=400,
-    )
+    settings = long_settings(covariance, degrees)
     fit = em.fit(incomplete, start(), settings)
     nll, mixture, _ = objective(fit.responsibilities, incomplete, settings)
     for ours, ems in zip(vars(mixture).values(), vars(fit.mixture).values()):
