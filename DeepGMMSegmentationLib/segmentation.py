@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .anatomy.proportions import Proportions, infer_proportions
 from .cardiac.papillary import count_papillary
 from .case import check_arrays, check_roles, check_spacing, fill_cavity, without_blank_slices
 from .errors import InvalidInput, OutOfMemory
+from .fields import ranges
 from .mixture import matching, solver
 from .mixture.device import one_thread, resolve_device
 from .mixture.fit import Fit, best_of
@@ -131,10 +133,11 @@ class _Task:
         regularizer: Optional[Regularizer],
     ) -> _Task:
         """Refuse what cannot be used."""
-        if refine < 0 or (refine and trained is None):
+        most = ranges(Settings)["max_iterations"][1]
+        if not 0 <= refine <= most or (refine and trained is None):
             raise InvalidInput(
-                f"refine is {refine}; give the steps, 0 or more, by which a trained network is "
-                "fitted to the case, and that network."
+                f"refine is {reprlib.repr(refine)}; give the steps, 0 to {most}, by which a "
+                "trained network is fitted to the case, and that network."
             )
         stack, region, strokes = check_arrays(images, roi, seeds, settings.classes)
         roles = check_roles(roles, len(stack))
