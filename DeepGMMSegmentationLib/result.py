@@ -131,9 +131,11 @@ class Result:
         Expected volume, and the ends of its 90 % interval, of each tissue and the "infarct" in mL.
         The interval is as the tissue network was calibrated, and holds what is expected; None
         without the network, or in one slice.
-    overlap : float or None
-        Median Dice of the region and the left ventricle that the region network sees in its place;
-        None where it was not asked.
+    placement : dict of str to float or None
+        How the region lies on the left ventricle that the region network sees in its place: the
+        fields of `anatomy.placement.Placement`; None where it was not asked.
+    doubts : tuple of str
+        What speaks against the images being what they were taken for; each is a warning.
     """
 
     labels: np.ndarray
@@ -157,7 +159,8 @@ class Result:
     notes: tuple[str, ...] = ()
     presence: Optional[dict[str, Optional[float]]] = None
     intervals: Optional[dict[str, tuple[float, float, float]]] = None
-    overlap: Optional[float] = None
+    placement: Optional[dict[str, float]] = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def absent(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, Union
 
@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from .anatomy.overlap import overlap_with_ventricle
+from .anatomy.interchange import are_interchanged
 from .anatomy.proportions import Proportions, infer_proportions
 from .cardiac.papillary import count_papillary
 from .case import check_arrays, check_roles, check_spacing, fill_cavity, without_blank_slices
 from .errors import InvalidInput, OutOfMemory
 from .fields import ranges
+from .io.sequences import contradictions
 from .mixture import solver
 from .mixture.device import one_thread, resolve_device
 from .mixture.fit import Fit
@@ -44,6 +45,7 @@ def segment(
     refine: int = 0,
     spacing: Optional[Sequence[float]] = None,
     roles: Optional[Sequence[str]] = None,
+    told: Optional[Sequence[Optional[str]]] = None,
     progress: Optional[ProgressCallback] = None,
     heartbeat: Optional[Callable[[], None]] = None,
     seeds: Optional[ArrayLike] = None,
@@ -68,6 +70,9 @@ def segment(
         Millimetres per voxel in array order; 1 by default.
     roles : sequence of str, optional
         Names of the sequences: "LGE", "T2", "bSSFP" or any other; "Sequence 1" … by default.
+    told : sequence of str or None, optional
+        Which sequence each image is by its own name or header, None where these do not say it;
+        what contradicts `roles` becomes a warning.
     progress : callable, optional
         Called with a `Progress` once per iteration; may raise `Cancelled`.
     heartbeat : callable, optional
@@ -101,7 +106,8 @@ def segment(
         drawn = task.ask_drawings()
         problem = task.pose(drawn)
         fits = task.fit(problem, progress, heartbeat)
-        return task.conclude(problem, fits, drawn, began)
+        result = task.conclude(problem, fits, drawn, began)
+    return replace(result, doubts=task.doubt_roles(told, drawn))
 
 
 @dataclass(frozen=True)
@@ -203,6 +209,18 @@ class _Task:
         """Return what drawn hearts teach of the case, where the settings want it."""
         return infer_proportions(*self.stack, self.roles, self.settings)
 
+    def doubt_roles(
+        self, told: Optional[Sequence[Optional[str]]], drawn: Optional[Proportions]
+    ) -> tuple[str, ...]:
+        """Return what speaks against the sequences being what they are called."""
+        doubts = contradictions(self.roles, told or ())
+        if drawn and are_interchanged(*self.stack, self.roles, self.settings.device):
+            doubts.append(
+                "LGE and bSSFP may have been taken for each other, because bSSFP shows an infarct "
+                "as LGE should, and LGE hardly any; check which file is which."
+            )
+        return tuple(doubts)
+
     def pose(self, drawn: Optional[Proportions]) -> Problem:
         """Crop and normalise the images, and bring what is known into the mixtures' units."""
         region = prepare(*self.stack, self.roles, self.settings)
@@ -278,9 +296,7 @@ class _Task:
             intervals=None
             if drawn is None or len(shape) == 2
             else drawn.intervals(probabilities, self.spacing),
-            overlap=None
-            if drawn is None
-            else overlap_with_ventricle(*self.stack, self.roles, settings.device),
+            placement=vars(drawn.placement) if drawn and drawn.placement else None,
         )
         if settings.min_island:
             result = clean(result, settings.min_island)

@@ -10,6 +10,13 @@ from scipy import ndimage
 
 BINS = 12
 REACH = 5  # pixels searched each way
+# Whole-pixel shifts (y, x), the nearest first.
+SHIFTS = sorted(
+    ((y, x) for y in range(-REACH, REACH + 1) for x in range(-REACH, REACH + 1)),
+    key=lambda shift: shift[0] ** 2 + shift[1] ** 2,
+)
+FAR = 3.0  # mm, that a slice of one breath hold may well lie beside that of another
+CLEARER = 1.2  # times the mutual information of the slice where it is, for it to have moved
 LEAST_SLICES = 4  # for an order that is more than chance
 BETTER = 1.05  # times the mutual information of the given order
 SURROUNDINGS = 20.0  # mm around the region, in plane, whose borders help to align
@@ -47,9 +54,29 @@ def estimate_shift(
     z, y, x = np.nonzero(near)
     a = _bins(fixed[near], fixed[near])
     b = _bins(moving, moving[near])
-    reach = range(-REACH, REACH + 1)
-    shifts = sorted(((dy, dx) for dy in reach for dx in reach), key=lambda s: np.hypot(*s))
-    return max(shifts, key=lambda s: _mutual_information(a, b[z, y + s[0], x + s[1]]))
+    return max(SHIFTS, key=lambda s: _mutual_information(a, b[z, y + s[0], x + s[1]]))
+
+
+def find_moved_slices(
+    fixed: np.ndarray, moving: np.ndarray, roi: np.ndarray, spacing: Sequence[float]
+) -> list[int]:
+    """Return the slices in which `moving` fits `fixed` clearly better more than 3 mm further.
+
+    As after a breath hold at another depth. Each slice is shifted as all are in `estimate_shift`,
+    by itself; one alone is easily mistaken. Parameters as there.
+    """
+    near = _surroundings(roi, spacing) & np.isfinite(fixed) & np.isfinite(moving)
+    moved = []
+    for index in np.flatnonzero(near.any(axis=(1, 2))):
+        y, x = np.nonzero(near[index])
+        a = _bins(fixed[index], fixed[near])[y, x]
+        b = _bins(moving[index], moving[near])
+        fits = [_mutual_information(a, b[y + dy, x + dx]) for dy, dx in SHIFTS]
+        best = int(np.argmax(fits))
+        far = np.hypot(*np.multiply(SHIFTS[best], spacing[1:])) > FAR
+        if far and fits[best] > CLEARER * fits[0]:
+            moved.append(int(index))
+    return moved
 
 
 def estimate_order(

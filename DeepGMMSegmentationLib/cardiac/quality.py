@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from ..priors import DARK_BLOOD_LGE, LGE
 from ..result import QUESTIONS, UNDECIDED, Result
-from .alignment import estimate_order, estimate_shift
 from .chords import measure_chords, outline_ventricle
+from .image_quality import doubt_images
 from .infarct import INFARCT
 from .region_quality import doubt_region
 from .sizes import mask, measure_sizes
@@ -35,8 +35,8 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     images : ndarray, shape ``(M, *result.labels.shape)``, optional
         The sequences; without them their alignment is not checked.
     """
-    warnings = [*_unseen(result), *doubt_region(result), *_small(result), *_names(result)]
-    warnings += [*_alike(result), *_disagreeing(result), *_unsmoothed(result)]
+    warnings = [*result.doubts, *_unseen(result), *doubt_region(result), *_small(result)]
+    warnings += [*_names(result), *_alike(result), *_disagreeing(result), *_unsmoothed(result)]
     warnings += [*_undecided(result), *_bloodless(result)]
     warnings += _reversed(result)
     if not result.converged:
@@ -47,8 +47,7 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     if result.labels.ndim == 3:
         warnings += [*_not_subendocardial(result), *_outside_edema(result, images)]
     if images is not None:
-        warnings += _partial(result, images)
-        warnings += _misaligned(result, images)
+        warnings += doubt_images(result, images)
     return warnings
 
 
@@ -83,31 +82,6 @@ def _unseen(result: Result) -> list[str]:
             "size, nor on the area at risk."
         )
     return warnings
-
-
-def _partial(result: Result, images: np.ndarray) -> list[str]:
-    stacks = images.reshape(len(images), -1, *result.labels.shape[-2:])
-    inside = result.labels.reshape(stacks.shape[1:]) > 0
-    lacking = (inside & ~np.isfinite(stacks)).any(axis=(2, 3))
-    unsure = dict.fromkeys(result.roles, "what only it shows is not measured there.")
-    if "edema" in result.tissues:
-        unsure["T2"] = (
-            "edema and area at risk of the heart rest on slices without T2, and are mostly too "
-            "small; take them from the slices that have it."
-        )
-    if "scar" in result.tissues:
-        for role in (LGE, DARK_BLOOD_LGE):
-            unsure[role] = (
-                "the infarct size of the heart rests on slices without LGE; take it from the "
-                "slices that have it."
-            )
-    return [
-        f"{role} does not reach all of the region: it lacks slices "
-        f"{', '.join(str(z + 1) for z in np.flatnonzero(slices))} or a part of them, which are "
-        f"divided by the other sequences alone; {unsure[role]}"
-        for role, slices in zip(result.roles, lacking)
-        if slices.any()
-    ]
 
 
 def _reversed(result: Result) -> list[str]:
@@ -262,25 +236,3 @@ def _outside_edema(result: Result, images: Optional[np.ndarray]) -> list[str]:
         f"{share:.0f} % of the infarct lies outside the edema; check that T2 is aligned with LGE, "
         "and leave edema out where the infarct is old."
     ]
-
-
-def _misaligned(result: Result, images: np.ndarray) -> list[str]:
-    stacks = images if images.ndim == 4 else images[:, None]
-    roi = result.labels.reshape(stacks.shape[1:]) > 0
-    spacing = (1.0, *result.spacing[-2:])
-    warnings = []
-    for (i, fixed), (j, moving) in combinations(enumerate(stacks), 2):
-        both = roi & np.isfinite(fixed) & np.isfinite(moving)
-        dy, dx = estimate_shift(fixed, moving, both, spacing)
-        if max(abs(dy), abs(dx)) > 1:
-            warnings.append(
-                f"{result.roles[j]} looks shifted against {result.roles[i]} by {dx} pixels along x "
-                f"and {dy} along y; register the sequences, then segment again."
-            )
-        order = estimate_order(fixed, moving, roi, spacing)
-        if order is not None:
-            warnings.append(
-                f"{result.roles[j]} fits {result.roles[i]} better with its slices {order}; check "
-                "which way its slices run and where the stack begins, then segment again."
-            )
-    return warnings

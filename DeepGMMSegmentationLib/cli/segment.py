@@ -275,7 +275,7 @@ def segment_files(
     from ..io.cohort import read_named_labels
     from ..io.folders import whole_folder
     from ..io.images import read_roi
-    from ..io.sequences import describe, phase_sensitive
+    from ..io.sequences import describe, file_role, phase_sensitive
     from ..report.result_folder import OUTPUTS, fill_folder
     from ..segmentation import segment
 
@@ -307,6 +307,7 @@ def segment_files(
             refine=refine,
             spacing=reference.GetSpacing()[::-1],
             roles=roles,
+            told=[file_role(path) for path in case.images.values()],
             progress=progress,
             seeds=strokes,
         )

@@ -58,6 +58,20 @@ def role(name: str) -> Optional[str]:
     return "bSSFP" if _says(f"{READOUT}|{CINE}", words) else None
 
 
+def contradictions(roles: Sequence[str], told: Sequence[Optional[str]]) -> list[str]:
+    """Return which images are another sequence by their own names, or headers, than by `roles`.
+
+    Dark-blood LGE is LGE here; an image whose name tells nothing contradicts nothing.
+    """
+    known = {LGE: LGE, DARK_BLOOD_LGE: LGE, "T2": "T2", "bSSFP": "bSSFP"}
+    return [
+        f"The image taken as {role} is {name} by its own name or DICOM header; check which file is "
+        "which."
+        for role, name in zip(roles, told)
+        if name is not None and role in known and known[role] != known[name]
+    ]
+
+
 def phase_sensitive(name: str) -> bool:
     """Tell whether a name says that the image is phase-sensitive, so that its 0 is no zero."""
     words = _words(name)

@@ -62,6 +62,7 @@ def readRequest(
             "refine": refine,
             "spacing": spacing,
             "roles": roles or rolesByName(volumes),
+            "told": [role(volume.GetName()) for volume in volumes],
             "seeds": None if strokes is None else readStrokes(strokes, names, volumes[0]),
         },
         marks=vars(marks),

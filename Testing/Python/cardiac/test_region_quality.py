@@ -1,17 +1,21 @@
 """A region that is no left ventricle, or slices that are not in order, are warned of."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy import ndimage
 from true_result import truth
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
-from DeepGMMSegmentationLib.anatomy.overlap import overlap_with_ventricle
+from DeepGMMSegmentationLib.anatomy.placement import place_on_ventricle
 from DeepGMMSegmentationLib.cardiac.quality import find_warnings
+from DeepGMMSegmentationLib.cardiac.region_quality import doubt_region
 from DeepGMMSegmentationLib.hearts.sample import heart
 
+SUNNYBROOK = Path(__file__).parents[4] / "shared" / "data" / "sunnybrook"
 DISC = np.ones((1, 3, 3), bool)
 
 
@@ -46,7 +50,7 @@ def test_a_region_beside_the_ventricle(case, region, right):
         spacing=case.spacing,
         roles=case.roles,
     )
-    assert (result.overlap > 0.92) is right
+    assert (result.placement["overlap"] > 0.92) is right
     assert warned(find_warnings(result, case.images), "not where the left ventricle") is not right
 
 
@@ -55,16 +59,55 @@ def test_a_region_beside_the_ventricle(case, region, right):
 def test_the_right_region_is_in_place_on_any_sequence(roles, seed):
     drawn = heart(seed)
     images = drawn.images[[drawn.roles.index(role) for role in roles]]
-    assert overlap_with_ventricle(images, drawn.roi, drawn.spacing, roles) > 0.92
+    placement = place_on_ventricle(images, drawn.roi, drawn.spacing, roles)
+    assert placement.overlap > 0.92
+    assert placement.beside < 2.5
     moved = beside(drawn.roi, 6)
-    assert overlap_with_ventricle(images, moved, drawn.spacing, roles) < 0.9
+    assert place_on_ventricle(images, moved, drawn.spacing, roles).overlap < 0.9
 
 
 def test_the_outline_is_looked_for_only_where_a_sequence_shows_it(case):
     t2, partial = case.images[1:2], case.images[:1].copy()
     partial[0, 4] = np.nan
-    assert overlap_with_ventricle(t2, case.roi, case.spacing, ("T2",)) is None
-    assert overlap_with_ventricle(partial, case.roi, case.spacing, ("LGE",)) is None
+    assert place_on_ventricle(t2, case.roi, case.spacing, ("T2",)) is None
+    assert place_on_ventricle(partial, case.roi, case.spacing, ("LGE",)) is None
+
+
+def further(roi, slices):
+    """Return a region so many slices further along the stack."""
+    moved = np.roll(roi, slices, axis=0)
+    moved[slice(slices) if slices > 0 else slice(slices, None)] = False
+    return moved
+
+
+@pytest.mark.parametrize("seed", range(60, 66))
+def test_a_region_that_is_hardly_off(seed):
+    drawn = heart(seed)
+
+    def doubts(roi):
+        placement = place_on_ventricle(drawn.images, roi, drawn.spacing, drawn.roles)
+        return doubt_region(replace(truth(drawn), placement=vars(placement)))
+
+    assert doubts(drawn.roi) == []
+    assert warned(doubts(beside(drawn.roi, 4)), "mm beside")  # 5.6 mm
+    assert warned(doubts(further(drawn.roi, -1)), "one slice further or back")
+
+
+@pytest.mark.skipif(not SUNNYBROOK.exists(), reason="the shared Sunnybrook images are not here")
+@pytest.mark.parametrize("patient", ["SCD0000101", "SCD0000201"])
+def test_the_right_region_of_a_patient(patient):
+    image, roi = (
+        sitk.ReadImage(str(SUNNYBROOK / patient / f"{name}.nii.gz")) for name in ("bssfp", "lv")
+    )
+    pixels, region = sitk.GetArrayFromImage(image)[None], sitk.GetArrayFromImage(roi) > 0
+
+    def doubts(roi):
+        placement = place_on_ventricle(pixels, roi, image.GetSpacing()[::-1], ("bSSFP",))
+        return doubt_region(replace(truth(heart(0)), placement=vars(placement)))
+
+    assert doubts(region) == []
+    assert warned(doubts(np.roll(region, 6, axis=1)), "mm beside")  # 8 mm
+    assert warned(doubts(further(region, 1)), "one slice further or back")
 
 
 @pytest.mark.parametrize(("slices", "length"), [(2, "20 mm"), (4, "40 mm"), (5, None)])
@@ -74,6 +117,13 @@ def test_a_part_of_a_ventricle(case, slices, length):
     found = find_warnings(replace(truth(case), labels=labels))
     assert warned(found, "slices cover") is (length is not None)
     assert length is None or warned(found, length)
+
+
+def test_a_region_that_was_drawn_in_every_other_slice(case):
+    labels = case.labels.copy()
+    labels[[2, 4, 5]] = 0
+    found = find_warnings(replace(truth(case), labels=labels))
+    assert warned(found, "empty in slices 3, 5, 6, between")
 
 
 def test_slices_that_are_not_in_order(case):

@@ -5,7 +5,13 @@ import pytest
 import SimpleITK as sitk
 
 from DeepGMMSegmentationLib.errors import InvalidInput
-from DeepGMMSegmentationLib.io.sequences import file_role, file_roles, phase_sensitive, role
+from DeepGMMSegmentationLib.io.sequences import (
+    contradictions,
+    file_role,
+    file_roles,
+    phase_sensitive,
+    role,
+)
 
 NAMES = {
     "LGE": [
@@ -151,3 +157,10 @@ def series(folder, tags):
 )
 def test_a_dicom_header_tells_the_role(tmp_path, tags, expected):
     assert file_role(series(tmp_path / "s0001", tags)) == expected
+
+
+def test_what_a_name_says_against_the_role():
+    roles = ("LGE", "bSSFP", "T2", "dark-blood LGE", "flair")
+    assert contradictions(roles, ("LGE", None, "T2", "LGE", "T2")) == []
+    (doubt,) = contradictions(("LGE", "bSSFP"), ("bSSFP", None))
+    assert doubt.startswith("The image taken as LGE is bSSFP by its own name")
