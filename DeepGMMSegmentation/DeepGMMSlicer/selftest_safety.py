@@ -3,16 +3,20 @@
 # ruff: noqa: PT009, PT027  (Slicer runs the self-test by unittest)
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
+from unittest import mock
 
 import numpy as np
+import qt
 import slicer
 import vtk
 
 from DeepGMMSegmentationLib.errors import InvalidInput
 
 from .parameters import HEALTHY, PRESETS
+from .scene import sampledata
 from .scene.owned_nodes import AUXILIARY, CHART, PROBABILITIES, TABLE, ownedNodes
 from .scene.region import regionArray
 from .scene.snapshot import isEdited
@@ -119,6 +123,29 @@ class SafetyTests:
         np.testing.assert_array_equal(regionArray(drawn, "epi", first), voxels)
         self.assertEqual(ownedNodes(drawn), [])
         self.assertTrue(isEdited(drawn))
+
+    def test_EventsComeBetweenTheStepsOfAResult(self) -> None:
+        """However long a step takes, the window lives before the next."""
+        order: list[str] = []
+
+        def addSlowly(_heart: Any) -> Any:
+            for _step in range(4):
+                time.sleep(0.05)
+                order.append("step")
+                yield None
+            yield "all"
+
+        timer = qt.QTimer()
+        timer.setInterval(10)
+        timer.connect("timeout()", lambda: order.append("event"))
+        timer.start()
+        told: list[Any] = []
+        with mock.patch.object(sampledata, "addSample", addSlowly):
+            self.logic.drawSample(whenDone=lambda *answer: told.append(answer))
+            self.letRun(lambda: bool(told))
+        timer.stop()
+        self.assertEqual(order.count("step"), 4)
+        self.assertNotIn(("step", "step"), list(zip(order, order[1:])))
 
     def test_DeletedResultTakesItsHiddenNodesAlong(self) -> None:
         """Neither probabilities nor an earlier version stays behind, but what others refer to."""

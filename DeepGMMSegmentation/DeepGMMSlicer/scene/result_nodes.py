@@ -17,7 +17,6 @@ from DeepGMMSegmentationLib.tissues import Tissue
 from DeepGMMSegmentationLib.worker import Answer
 
 from .charts import histogramChart, nllChart
-from .measuring import measure, readMarks
 from .owned_nodes import (
     COMPARISON,
     ENTROPY,
@@ -39,7 +38,6 @@ from .stored_result import (
     IMAGE,
     RECORD,
     addProbabilities,
-    imagesOf,
     makeRecord,
     readImages,
     readRecord,
@@ -191,11 +189,18 @@ def _removing(members: list[Any]) -> Generator[None, None, None]:
         yield
 
 
-def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
-    """Measure a segmentation as it is now, and show that in its tables, or change nothing."""
-    result, names = readResult(node)
-    marks = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES), imagesOf(node))
-    measures = measure(result, readImages(node), marks).to_dict()
+def showMeasures(node: Any, result: Result, names: Sequence[str], measures: dict[str, Any]) -> None:
+    """Show what a segmentation measures now in its tables and its record, or change nothing.
+
+    Parameters
+    ----------
+    node : vtkMRMLSegmentationNode
+        A result of this module.
+    result, names
+        What `readResult` returned.
+    measures : dict
+        `DeepGMMSegmentationLib.cardiac.measures.Measures.to_dict` of that.
+    """
     text = json.dumps(makeRecord(result, measures))
     wanted = _tables(measures, result.tissues, names, node.GetName())
     with allOrNothing():
