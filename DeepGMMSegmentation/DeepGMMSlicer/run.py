@@ -58,8 +58,7 @@ class Run:
         self._whenDone: Optional[Done] = None
         self._timer = qt.QTimer()
         self._timer.setInterval(int(1000 * PACE))
-        # A turn of its own for each step: a timer that repeats would take every second turn of a
-        # window whose events are late.
+        # Started again after each step, so that what waits meanwhile comes before the next.
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self._advance)
         worker.start(request)
@@ -100,18 +99,23 @@ class Run:
         except Exception as error:
             self._end(None, error)
         else:
+            if self._steps is not None:
+                self._timer.setInterval(0)
             if result is not None:
                 qt.QTimer.singleShot(0, lambda: self._end(result, None))
-            elif self._steps is not None:
-                self._timer.setInterval(0)
-            self._timer.start()
+            else:
+                self._timer.start()
 
     def _end(self, result: Any, error: Optional[Exception]) -> None:
         if error is not None:
             self._stop()
             self._timer.stop()
-        if self._whenDone:
-            self._whenDone(result, error)
+        try:
+            if self._whenDone:
+                self._whenDone(result, error)
+        finally:
+            if error is None:
+                self._timer.start()
 
     def _stop(self) -> None:
         self.done = True

@@ -46,7 +46,6 @@ from .stored_result import (
 )
 from .tables import Columns, addTable, fillTable, measureColumns, segmentColumns
 
-AT_ONCE = 2  # nodes that are removed in a step
 Owned = list[tuple[str, Any]]  # nodes that belong to a segmentation, with the roles they have there
 Steps = list[Callable[[], Owned]]  # each adds some of them
 
@@ -108,9 +107,9 @@ def addResult(
         raise
     # From here on nothing can fail any more.
     earlier = earlierVersion(node)
-    if snapshot is not None:
-        keepSnapshot(node, snapshot)
     with slicer.util.NodeModify(node):  # or each segment that goes or comes would be shown
+        if snapshot is not None:
+            keepSnapshot(node, snapshot)
         # Not another vtkSegmentation: the Data module would go on to list the segments of this one.
         node.GetSegmentation().DeepCopy(segmentation)
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
@@ -163,9 +162,10 @@ def undo(node: Any) -> Generator[None, None, None]:
     if probabilities:
         owned.append((PROBABILITIES, probabilities))
     earlier = earlierVersion(node)
-    copyContent(snapshot, node)
-    keepSnapshot(node, current)
-    earlier += replaceOwned(node, owned)
+    with slicer.util.NodeModify(node):
+        copyContent(snapshot, node)
+        keepSnapshot(node, current)
+        earlier += replaceOwned(node, owned)
     try:
         yield
         yield from _removing(earlier)
@@ -182,10 +182,9 @@ def _adding(shown: Steps, owned: Owned) -> Generator[None, None, None]:
 
 
 def _removing(members: list[Any]) -> Generator[None, None, None]:
-    """Remove nodes from the scene, if nothing refers to them, and from the list; a few a step."""
+    """Remove nodes from the scene, if nothing refers to them, and from the list; one a step."""
     while members:
-        removeUnused(members[:AT_ONCE])
-        del members[:AT_ONCE]
+        removeUnused([members.pop(0)])
         yield
 
 
