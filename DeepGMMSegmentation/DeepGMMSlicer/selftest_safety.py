@@ -104,7 +104,10 @@ class SafetyTests:
             self.letRun(lambda: "before" in self.panel.ui.statusLabel.text)
             shown = self.voxels(node.output), readRecord(node.output), itemChildren(node.output)
             self.assertEqual(shown, wanted)
-            self.assertEqual(len(ownedNodes(node.output, [CHART])), 4)
+            charts = [chart.GetID() for chart in ownedNodes(node.output, [CHART])]
+            self.assertEqual(len(charts), 4)
+            selection = slicer.app.applicationLogic().GetSelectionNode()
+            self.assertEqual(selection.GetActivePlotChartID(), charts[1])  # the first histogram
             measures = self.logic.recompute(node.output, rvInsertion=self.insertion)
             self.assertEqual(measures["sizes"], wanted[1]["measures"]["sizes"])
             self.assertFalse(isEdited(node.output))

@@ -114,6 +114,7 @@ class ResultButtons:
 
         def steps() -> Generator[None, None, None]:
             yield from result_nodes.undo(output)
+            views.chooseTableAndPlot(output)
             self._status.tell(_("{name} is what it was before.").format(name=output.GetName()))
             self._changed()
 
