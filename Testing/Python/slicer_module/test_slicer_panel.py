@@ -14,7 +14,7 @@ import qt
 import slicer
 import vtk
 from DeepGMMSlicer import parameters
-from DeepGMMSlicer.panel import dependencies, result_buttons
+from DeepGMMSlicer.panel import dependencies, findings, result_buttons
 from DeepGMMSlicer.panel.request import makeRequest
 from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
 from DeepGMMSlicer.scene import owned_nodes, sampledata, stored_result
@@ -353,6 +353,16 @@ class PanelTest(unittest.TestCase):
         self.assertIn("Recomputed", self.ui.statusLabel.text)
         self.node.output = None
         self.assertTrue(self.ui.bullseyeSection.isHidden())
+
+    def test_bulls_eye_follows_the_theme(self):
+        self.apply()
+        before, theme = qt.QApplication.palette(), qt.QApplication.palette()
+        theme.setColor(qt.QPalette.WindowText, qt.QColor("#123456"))
+        with mock.patch.object(findings, "drawBullseye", wraps=findings.drawBullseye) as draw:
+            slicer.app.setPalette(theme)
+        slicer.app.setPalette(before)
+        *_what, ink = draw.call_args.args
+        self.assertEqual(ink.name(), "#123456")
 
     def test_measuring_and_writing_leave_the_window_free(self):
         self.apply()
