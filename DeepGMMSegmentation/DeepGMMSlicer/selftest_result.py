@@ -97,20 +97,6 @@ class ResultTests:
         self.assertIn("The labels were changed after the fit", " ".join(measures["notes"]))
         self.assertEqual(measures["infarct"]["infarct"]["voxels"], after["infarct"])
 
-    def test_ChangeWhileMeasuringIsRefused(self) -> None:
-        """The figures are those of the segments as they are, or nothing is shown."""
-        node, first = self.infarct(), self.volumes[0]
-        record, table, told = readRecord(node), self.voxels(node), []
-        self.logic.recompute(node, wait=False, whenDone=lambda *answer: told.append(answer))
-        with self.assertRaisesRegex(InvalidInput, "A run is going on"):
-            self.logic.recompute(node)
-        paint(node, "scar", regionArray(node, "scar", first)[:, :, ::-1], first)
-        self.letRun(lambda: bool(told))
-        ((measures, error),) = told
-        self.assertIsNone(measures)
-        self.assertIn("was changed while it was measured", str(error))
-        self.assertEqual((readRecord(node), self.voxels(node)), (record, table))
-
     def test_RenamedAndAddedSegmentsCountAsTheTissuesTheyAreNamedFor(self) -> None:
         """Unnamed classes become tissues when the user names them; what fits none is refused."""
         node = self.infarct(settings=self.quick)

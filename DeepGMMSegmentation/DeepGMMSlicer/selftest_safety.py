@@ -127,6 +127,20 @@ class SafetyTests:
         self.assertEqual(ownedNodes(drawn), [])
         self.assertTrue(isEdited(drawn))
 
+    def test_ChangeWhileMeasuringIsRefused(self) -> None:
+        """The figures are those of the segments as they are, or nothing is shown."""
+        node, first = self.infarct(), self.volumes[0]
+        record, table, told = readRecord(node), self.voxels(node), []
+        self.logic.recompute(node, wait=False, whenDone=lambda *answer: told.append(answer))
+        with self.assertRaisesRegex(InvalidInput, "A run is going on"):
+            self.logic.recompute(node)
+        paint(node, "scar", regionArray(node, "scar", first)[:, :, ::-1], first)
+        self.letRun(lambda: bool(told))
+        ((measures, error),) = told
+        self.assertIsNone(measures)
+        self.assertIn("was changed while it was measured", str(error))
+        self.assertEqual((readRecord(node), self.voxels(node)), (record, table))
+
     def test_EventsComeBetweenTheStepsOfAResult(self) -> None:
         """However long a step takes, the window lives before the next."""
         order: list[str] = []

@@ -128,10 +128,8 @@ class ResultButtons:
 
     def onReport(self, checked: bool = False) -> None:
         """Ask for a file, and write the report."""
-        output, path = (
-            self._logic.getParameterNode().output,
-            savePath(_("Save report"), "report.html"),
-        )
+        output = self._logic.getParameterNode().output
+        path = savePath(_("Save report"), "report.html")
         if path:
             self._begin(
                 partial(self._logic.saveReport, output, path),
