@@ -124,7 +124,7 @@ class DeepGMMSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         )
         self.settingsButtons = SettingsButtons(self.ui, self.logic, self.status)
         self.resultButtons = ResultButtons(
-            self.ui, self.logic, self.status, self.turns, self.update
+            self.ui, self.logic, self.status, self.running, self.turns, self.update
         )
         scene = slicer.mrmlScene
         for event in (scene.StartCloseEvent, scene.StartImportEvent):

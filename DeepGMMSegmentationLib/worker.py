@@ -1,4 +1,4 @@
-"""A segmentation in a process of its own, so that its parent stays free and outlives a crash.
+"""What takes long, in a process of its own, so that its parent stays free and outlives a crash.
 
 The parent holds a `Worker`; the child runs ``python -m DeepGMMSegmentationLib.worker``. A request
 lies in a folder, whose name the parent writes to the child's standard input. The child appends
@@ -65,13 +65,27 @@ class RegionRequest:
 
 
 @dataclass(frozen=True)
+class MeasureRequest:
+    """A result whose measures are wanted: the arguments of `measure`."""
+
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """A result whose report is wanted, as texts of HTML and CSV: the arguments of `measure`."""
+
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class SampleRequest:
     """The synthetic heart of that seed; `heart` draws it."""
 
     seed: int = 0
 
 
-AnyRequest = Union[Request, RegionRequest, SampleRequest]
+AnyRequest = Union[Request, RegionRequest, MeasureRequest, ReportRequest, SampleRequest]
 
 
 @dataclass(frozen=True)
@@ -131,7 +145,8 @@ class Worker:
     def poll(self) -> list[Any]:
         """Return what the child has said since the last call: progress, log lines, an answer.
 
-        That is an `Answer`, or what `trace_at` or `heart` returns.
+        That is an `Answer`, what `trace_at` or `heart` returns, measures as `Measures.to_dict`
+        gives them, or the two texts of a report.
 
         Raises
         ------
@@ -195,11 +210,13 @@ class Worker:
 
 
 def answer(request: AnyRequest, progress: ProgressCallback) -> Any:
-    """Segment and measure, find the ventricle, or draw a heart, as the child does."""
+    """Do what is requested, as the child does."""
     if isinstance(request, SampleRequest):
         from .hearts.sample import heart
 
         return heart(request.seed)
+    if isinstance(request, (MeasureRequest, ReportRequest)):
+        return _measured(request)
     _spare_busy_cores()
     if isinstance(request, RegionRequest):
         from .anatomy.click import trace_at
@@ -222,6 +239,23 @@ def answer(request: AnyRequest, progress: ProgressCallback) -> Any:
         result = dataclasses.replace(result, tissues=request.tissues)
     measures = measure(result, arguments["images"], **request.marks)
     return Answer(result, measures.to_dict())
+
+
+def _measured(request: Union[MeasureRequest, ReportRequest]) -> Any:
+    """Measure a result, and write its report if that is wanted."""
+    from .cardiac.measures import measure
+
+    measures = measure(**request.arguments)
+    if isinstance(request, MeasureRequest):
+        return measures.to_dict()
+    from .report.html import render_report
+    from .report.tables import case_csv
+
+    result, images, reference, remote = (
+        request.arguments[name] for name in ("result", "images", "reference", "remote")
+    )
+    page = render_report(measures, result, images, reference.GetDirection(), remote)
+    return page, case_csv(measures.to_dict())
 
 
 def main() -> None:

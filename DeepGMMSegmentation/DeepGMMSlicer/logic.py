@@ -17,7 +17,6 @@ from slicer import (
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
@@ -25,7 +24,7 @@ from DeepGMMSegmentationLib.worker import Answer, RegionRequest, SampleRequest, 
 
 from .parameters import DeepGMMSegmentationParameterNode
 from .result_logic import ResultLogic
-from .run import Done, Run
+from .run import Done, Run, Runs
 from .scene import result_nodes, sampledata
 from .scene.images import checkVolumes, makeGrid, readArrays, toLPS
 from .scene.inputs import checkInputs
@@ -50,8 +49,8 @@ class DeepGMMSegmentationLogic(ResultLogic, ScriptedLoadableModuleLogic):
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self._parameterNode: Optional[DeepGMMSegmentationParameterNode] = None
-        self._run: Optional[Run] = None
         self.worker = Worker(shutil.which("PythonSlicer") or sys.executable)
+        self._runs = Runs(self.worker)
         loadTerminology()
 
     def getParameterNode(self) -> DeepGMMSegmentationParameterNode:
@@ -141,7 +140,6 @@ class DeepGMMSegmentationLogic(ResultLogic, ScriptedLoadableModuleLogic):
             As the library does. The scene is then as it was before.
         """
         checkInputs(volumes, region, segment, strokes, remote, output)
-        self._refuseSecondRun()
         request = readRequest(
             volumes,
             region,
@@ -165,11 +163,15 @@ class DeepGMMSegmentationLogic(ResultLogic, ScriptedLoadableModuleLogic):
             return result_nodes.addResult(answer, shown, volumes, images, name, target, maps)
 
         nodes = [node for node in (*volumes, region, output) if node is not None]
-        self._run = Run(self.worker, request, nodes, finish, progress)
-        if wait:
-            return self._run.wait(heartbeat)
-        self._run.follow(whenDone)
-        return self._run
+        return self._runs.begin(
+            request,
+            nodes,
+            finish,
+            progress=progress,
+            heartbeat=heartbeat,
+            wait=wait,
+            whenDone=whenDone,
+        )
 
     def findRegion(
         self,
@@ -208,7 +210,6 @@ class DeepGMMSegmentationLogic(ResultLogic, ScriptedLoadableModuleLogic):
             If the point is outside the images, or no ventricle is there; nothing is added then.
         """
         checkVolumes(volumes)
-        self._refuseSecondRun()
         arguments = {
             "images": readArrays(volumes),
             "reference": makeGrid(volumes[0]),
@@ -222,11 +223,8 @@ class DeepGMMSegmentationLogic(ResultLogic, ScriptedLoadableModuleLogic):
             segmentation = addRegion(name, region, volumes[0])
             yield segmentation, insertion and toLPS(insertion), doubts
 
-        self._run = Run(self.worker, RegionRequest(arguments), list(volumes), finish, None)
-        if wait:
-            return self._run.wait(None)
-        self._run.follow(whenDone)
-        return self._run
+        request = RegionRequest(arguments)
+        return self._runs.begin(request, list(volumes), finish, wait=wait, whenDone=whenDone)
 
     def drawSample(self, seed: int = 0, *, whenDone: Optional[Done] = None) -> Run:
         """Draw a synthetic heart and add it to the scene, without waiting for that.
@@ -238,11 +236,5 @@ class DeepGMMSegmentationLogic(ResultLogic, ScriptedLoadableModuleLogic):
         whenDone
             As in `process`; called with the nodes that `sampledata.addSample` adds.
         """
-        self._refuseSecondRun()
-        self._run = Run(self.worker, SampleRequest(seed), [], sampledata.addSample, None)
-        self._run.follow(whenDone)
-        return self._run
-
-    def _refuseSecondRun(self) -> None:
-        if self._run is not None and not self._run.done:
-            raise InvalidInput(_("A run is going on; wait for its end, or cancel it."))
+        request = SampleRequest(seed)
+        return self._runs.begin(request, [], sampledata.addSample, wait=False, whenDone=whenDone)

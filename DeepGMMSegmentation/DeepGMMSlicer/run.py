@@ -21,7 +21,7 @@ Done = Callable[[Any, Optional[Exception]], None]
 
 
 class Run:
-    """A run of `DeepGMMSegmentationLogic.process`, `findRegion` or `drawSample`.
+    """A run of `DeepGMMSegmentationLogic.process`, `findRegion`, `recompute` and the like.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Run:
         ----------
         worker : Worker
             The process that computes.
-        request : Request, RegionRequest or SampleRequest
+        request : Request or another that the worker takes
         nodes : sequence of vtkMRMLNode
             When one of them is deleted, the run ends.
         finish : callable
@@ -58,6 +58,8 @@ class Run:
         self._whenDone: Optional[Done] = None
         self._timer = qt.QTimer()
         self._timer.setInterval(int(1000 * PACE))
+        # Started again after each step, so that what waits meanwhile comes before the next.
+        self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self._advance)
         worker.start(request)
 
@@ -77,7 +79,7 @@ class Run:
             self._stop()
             raise
 
-    def follow(self, whenDone: Done) -> None:
+    def follow(self, whenDone: Optional[Done]) -> None:
         """Go on while the window lives, and call with the result or the error at the end."""
         self._whenDone = whenDone
         self._timer.start()
@@ -89,25 +91,31 @@ class Run:
 
     def _advance(self) -> None:
         if self.done:  # what the result took the place of is removed
-            if next(self._steps, self) is self:
-                self._timer.stop()
+            if next(self._steps, self) is not self:
+                self._timer.start()
             return
         try:
             result = self._look()
         except Exception as error:
             self._end(None, error)
         else:
+            if self._steps is not None:
+                self._timer.setInterval(0)
             if result is not None:
                 qt.QTimer.singleShot(0, lambda: self._end(result, None))
-            elif self._steps is not None:
-                self._timer.setInterval(0)
+            else:
+                self._timer.start()
 
     def _end(self, result: Any, error: Optional[Exception]) -> None:
         if error is not None:
             self._stop()
             self._timer.stop()
-        if self._whenDone:
-            self._whenDone(result, error)
+        try:
+            if self._whenDone:
+                self._whenDone(result, error)
+        finally:
+            if error is None:
+                self._timer.start()
 
     def _stop(self) -> None:
         self.done = True
@@ -138,3 +146,38 @@ class Run:
             else:
                 self._steps = self._finish(event)
         return None
+
+
+class Runs:
+    """The runs in one process, one at a time."""
+
+    def __init__(self, worker: Worker) -> None:
+        """Take the process."""
+        self._worker = worker
+        self._run: Optional[Run] = None
+
+    def begin(
+        self,
+        request: AnyRequest,
+        nodes: Sequence[Any],
+        finish: Callable[[Any], Generator[Any, None, None]],
+        *,
+        progress: Optional[ProgressCallback] = None,
+        heartbeat: Optional[Callable[[], None]] = None,
+        wait: bool,
+        whenDone: Optional[Done] = None,
+    ) -> Any:
+        """Begin a run as `Run` does; return its result, or where this does not wait the run.
+
+        Raises
+        ------
+        InvalidInput
+            If another run goes on.
+        """
+        if self._run is not None and not self._run.done:
+            raise InvalidInput(_("A run is going on; wait for its end, or cancel it."))
+        self._run = Run(self._worker, request, nodes, finish, progress)
+        if wait:
+            return self._run.wait(heartbeat)
+        self._run.follow(whenDone)
+        return self._run

@@ -76,7 +76,11 @@ class DeepGMMSegmentationTest(
 
     def apply(self) -> None:
         """Click Apply, and let the window live until the run has ended."""
-        self.panel.ui.applyButton.click()
+        self.click(self.panel.ui.applyButton)
+
+    def click(self, button: Any) -> None:
+        """Click a button that begins a run, and let the window live until that has ended."""
+        button.click()
         self.letRun(lambda: self.panel.ui.applyButton.text == _("Apply"))
 
     def letRun(self, condition: Callable[[], bool], seconds: float = 120) -> None:

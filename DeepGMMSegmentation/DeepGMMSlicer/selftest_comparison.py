@@ -86,11 +86,11 @@ class ComparisonTests:
         self.assertIs(ui.remoteSelector.currentNode(), node.remote)
         remote = regionArray(node.remote, "remote", first)
         self.assertFalse((remote & regionArray(self.truth, "scar", first)).any())
-        ui.recomputeButton.click()
+        self.click(ui.recomputeButton)
         self.assertEqual(thresholds(), before)
         image = slicer.util.arrayFromVolume(first)
         paint(node.remote, "remote", remote & (image > np.median(image[remote])), first)
-        ui.recomputeButton.click()
+        self.click(ui.recomputeButton)
         self.assertGreater(thresholds()["2-SD"], before["2-SD"])
         slicer.mrmlScene.RemoveNode(first)
         node.remote = None

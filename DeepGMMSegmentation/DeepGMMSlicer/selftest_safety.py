@@ -3,16 +3,20 @@
 # ruff: noqa: PT009, PT027  (Slicer runs the self-test by unittest)
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
+from unittest import mock
 
 import numpy as np
+import qt
 import slicer
 import vtk
 
 from DeepGMMSegmentationLib.errors import InvalidInput
 
 from .parameters import HEALTHY, PRESETS
+from .scene import sampledata
 from .scene.owned_nodes import AUXILIARY, CHART, PROBABILITIES, TABLE, ownedNodes
 from .scene.region import regionArray
 from .scene.snapshot import isEdited
@@ -100,7 +104,10 @@ class SafetyTests:
             self.letRun(lambda: "before" in self.panel.ui.statusLabel.text)
             shown = self.voxels(node.output), readRecord(node.output), itemChildren(node.output)
             self.assertEqual(shown, wanted)
-            self.assertEqual(len(ownedNodes(node.output, [CHART])), 4)
+            charts = [chart.GetID() for chart in ownedNodes(node.output, [CHART])]
+            self.assertEqual(len(charts), 4)
+            selection = slicer.app.applicationLogic().GetSelectionNode()
+            self.assertEqual(selection.GetActivePlotChartID(), charts[1])  # the first histogram
             measures = self.logic.recompute(node.output, rvInsertion=self.insertion)
             self.assertEqual(measures["sizes"], wanted[1]["measures"]["sizes"])
             self.assertFalse(isEdited(node.output))
@@ -119,6 +126,43 @@ class SafetyTests:
         np.testing.assert_array_equal(regionArray(drawn, "epi", first), voxels)
         self.assertEqual(ownedNodes(drawn), [])
         self.assertTrue(isEdited(drawn))
+
+    def test_ChangeWhileMeasuringIsRefused(self) -> None:
+        """The figures are those of the segments as they are, or nothing is shown."""
+        node, first = self.infarct(), self.volumes[0]
+        record, table, told = readRecord(node), self.voxels(node), []
+        self.logic.recompute(node, wait=False, whenDone=lambda *answer: told.append(answer))
+        with self.assertRaisesRegex(InvalidInput, "A run is going on"):
+            self.logic.recompute(node)
+        paint(node, "scar", regionArray(node, "scar", first)[:, :, ::-1], first)
+        self.letRun(lambda: bool(told))
+        ((measures, error),) = told
+        self.assertIsNone(measures)
+        self.assertIn("was changed while it was measured", str(error))
+        self.assertEqual((readRecord(node), self.voxels(node)), (record, table))
+
+    def test_EventsComeBetweenTheStepsOfAResult(self) -> None:
+        """However long a step takes, the window lives before the next."""
+        order: list[str] = []
+
+        def step(*_answer: Any) -> None:
+            time.sleep(0.05)
+            order.append("step")
+
+        def addSlowly(_heart: Any) -> Any:
+            for answer in (None, None, "all", None, None):
+                step()
+                yield answer
+
+        timer = qt.QTimer()
+        timer.setInterval(10)
+        timer.connect("timeout()", lambda: order.append("event"))
+        timer.start()
+        with mock.patch.object(sampledata, "addSample", addSlowly):
+            self.logic.drawSample(whenDone=step)
+            self.letRun(lambda: order.count("step") == 6)
+        timer.stop()
+        self.assertNotIn("step step", " ".join(order[order.index("step") :]))
 
     def test_DeletedResultTakesItsHiddenNodesAlong(self) -> None:
         """Neither probabilities nor an earlier version stays behind, but what others refer to."""

@@ -9,13 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from DeepGMMSegmentationLib import Settings, segment
 from DeepGMMSegmentationLib.cardiac.measures import measure
 from DeepGMMSegmentationLib.errors import DeepGMMError, InvalidInput
 from DeepGMMSegmentationLib.hearts.sample import Heart, heart
+from DeepGMMSegmentationLib.report.html import render_report
+from DeepGMMSegmentationLib.report.tables import case_csv
 from DeepGMMSegmentationLib.result import Progress
-from DeepGMMSegmentationLib.worker import STOP, Answer, Request, SampleRequest, Worker
+from DeepGMMSegmentationLib.worker import (
+    STOP,
+    Answer,
+    MeasureRequest,
+    ReportRequest,
+    Request,
+    SampleRequest,
+    Worker,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = heart()
@@ -60,6 +71,25 @@ def test_a_heart_is_drawn_before_torch_is_loaded(worker, tmp_path, monkeypatch):
     *_said, drawn = events_until(worker, Heart)
     np.testing.assert_array_equal(drawn.images, heart(3).images)
     np.testing.assert_array_equal(drawn.labels, heart(3).labels)
+
+
+def test_measures_and_reports_are_those_of_the_library(worker, tmp_path, monkeypatch):
+    """They need no torch, so that nobody waits for it."""
+    result = segment(SAMPLE.images, SAMPLE.roi, QUICK, spacing=SAMPLE.spacing, roles=SAMPLE.roles)
+    (tmp_path / "torch.py").write_text("raise ImportError('there is no torch')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    reference = sitk.GetImageFromArray(SAMPLE.roi.astype(np.uint8))
+    arguments = {"result": result, "images": SAMPLE.images, "case": "a", "reference": reference}
+    measures = measure(**arguments)
+    worker.start(MeasureRequest(arguments))
+    *_said, answer = events_until(worker, dict)
+    assert answer == measures.to_dict()
+    monkeypatch.undo()
+    worker.stop()
+    worker.start(ReportRequest({**arguments, "remote": None}))
+    *_said, (page, table) = events_until(worker, tuple)
+    assert page == render_report(measures, result, SAMPLE.images, reference.GetDirection())
+    assert table == case_csv(measures.to_dict())
 
 
 def test_answers_are_those_of_the_library(worker):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import qt
 import slicer
 
 from DeepGMMSegmentationLib.report.bullseye import QUANTITIES
@@ -66,5 +67,6 @@ class Findings:
             selector.blockSignals(blocked)
         if quantities and not self._ui.bullseyeSection.collapsed:
             quantity = quantities[max(selector.currentIndex, 0)]
-            ink = self._ui.bullseyeLabel.palette.color(self._ui.bullseyeLabel.foregroundRole())
+            # Not the label's palette, which is still the earlier one when the theme changes.
+            ink = qt.QApplication.palette().color(qt.QPalette.WindowText)
             self._ui.bullseyeLabel.setPixmap(drawBullseye(self._segments, quantity, WIDTH, ink))

@@ -18,6 +18,7 @@ from ..scene.remote import proposeRemote
 from ..scene.stored_result import RECORD, readRecord
 from ..turns import Turns
 from . import dependencies, texts
+from .running import Running
 from .status import Status
 
 
@@ -30,10 +31,16 @@ class ResultButtons:
     """What can be done with the output segmentation."""
 
     def __init__(
-        self, ui: Any, logic: Any, status: Status, turns: Turns, changed: Callable[[], None]
+        self,
+        ui: Any,
+        logic: Any,
+        status: Status,
+        running: Running,
+        turns: Turns,
+        changed: Callable[[], None],
     ) -> None:
-        """Connect the buttons; `changed` is called when the result has become another."""
-        self._ui, self._logic, self._status = ui, logic, status
+        """Connect the buttons; `changed` is called when `undo` has made the result another."""
+        self._ui, self._logic, self._status, self._running = ui, logic, status, running
         self._turns, self._changed = turns, changed
         ui.showResultButton.connect("clicked(bool)", self.onShow)
         ui.recomputeButton.connect("clicked(bool)", self.onRecompute)
@@ -56,12 +63,23 @@ class ResultButtons:
 
     def onRecompute(self, checked: bool = False) -> None:
         """Measure the output segmentation as the user has edited it."""
+        output = self._logic.getParameterNode().output
+        self._begin(
+            partial(self._logic.recompute, output),
+            lambda _measures: self._status.tell(texts.recomputed(readRecord(output))),
+            _("Recomputing failed."),
+            _("Measuring…"),
+        )
+
+    def _begin(
+        self, start: Callable[..., Any], finish: Callable[[Any], None], failure: str, text: str
+    ) -> None:
+        """Begin a run of `start` with what the user marked; see `Running.begin`."""
         node = self._logic.getParameterNode()
-        with self._status.telling(_("Recomputing failed."), waitCursor=True):
+        with self._status.telling(failure):
             dependencies.ensure()
-            self._logic.recompute(node.output, rvInsertion=node.rvInsertion, remote=node.remote)
-            self._status.tell(texts.recomputed(readRecord(node.output)))
-            self._changed()
+            marks = {"rvInsertion": node.rvInsertion, "remote": node.remote}
+            self._running.begin(partial(start, **marks, wait=False), finish, failure, text)
 
     def onPropose(self, checked: bool = False) -> None:
         """Draw the remote myocardium that n-SD takes, and choose that, so that it can be edited."""
@@ -96,6 +114,7 @@ class ResultButtons:
 
         def steps() -> Generator[None, None, None]:
             yield from result_nodes.undo(output)
+            views.chooseTableAndPlot(output)
             self._status.tell(_("{name} is what it was before.").format(name=output.GetName()))
             self._changed()
 
@@ -109,11 +128,12 @@ class ResultButtons:
 
     def onReport(self, checked: bool = False) -> None:
         """Ask for a file, and write the report."""
-        node = self._logic.getParameterNode()
+        output = self._logic.getParameterNode().output
         path = savePath(_("Save report"), "report.html")
         if path:
-            with self._status.telling(_("No report was saved."), waitCursor=True):
-                dependencies.ensure()
-                marks = {"rvInsertion": node.rvInsertion, "remote": node.remote}
-                page, table = self._logic.saveReport(node.output, path, **marks)
-                self._tellSaved(page, table)
+            self._begin(
+                partial(self._logic.saveReport, output, path),
+                lambda files: self._tellSaved(*files),
+                _("No report was saved."),
+                _("Writing the report…"),
+            )

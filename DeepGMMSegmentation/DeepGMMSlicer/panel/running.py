@@ -61,8 +61,8 @@ class Running:
                 else:
                     finish(result)
 
-        self._began = time.monotonic()
         self._run = start(whenDone=end)
+        self._began = time.monotonic()
         self._status.tell(text)
         self._show()
 

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.cardiac.comparison import Comparison, compare
 
+from .measuring import writePage
 from .owned_nodes import COMPARISON, ownedNodes, placeBeside
 from .stored_result import readRecord
 from .tables import addTable
@@ -51,11 +52,6 @@ def writeComparison(comparison: Comparison, path: Path) -> tuple[Path, Path]:
     InvalidInput
         If a file cannot be written.
     """
-    from DeepGMMSegmentationLib.io.writing import write_bytes
     from DeepGMMSegmentationLib.report.comparison import comparison_csv, render_comparison
 
-    table = path.with_suffix(".csv")
-    page = render_comparison(comparison, path.stem)
-    write_bytes(table, comparison_csv(comparison).encode())
-    write_bytes(path, page.encode())
-    return path, table
+    return writePage(path, render_comparison(comparison, path.stem), comparison_csv(comparison))

@@ -1,4 +1,4 @@
-"""The measures of a result, with what the user marked in the scene, and its report as files."""
+"""What is to be measured of a result, with what the user marked, and its report as files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.io.sequences import phase_sensitive
-from DeepGMMSegmentationLib.result import Result
 
 from .images import makeGrid, toLPS
 from .owned_nodes import PROBABILITIES
@@ -98,39 +97,39 @@ def checkInsertion(marked: Marks, inside: np.ndarray, spacing: tuple[float, ...]
         measure_segments(inside.astype(np.uint8), ["healthy myocardium"], spacing, index, mirrored)
 
 
-def measure(result: Result, images: Optional[np.ndarray], marked: Marks, case: str = "case") -> Any:
-    """Return the `Measures` of a result; `case` is what they are called, not a patient's name."""
-    from DeepGMMSegmentationLib.cardiac import measures
+def readMeasurable(
+    node: Any, rvInsertion: Any = None, remote: Any = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Read a segmentation as it is now, with what the user marked, for the library's `measure`.
 
-    return measures.measure(result, images, case=case, **vars(marked))
-
-
-def writeReport(
-    node: Any, path: Path, rvInsertion: Any = None, remote: Any = None
-) -> tuple[Path, Path]:
-    """Write the report of a segmentation as it is now: an HTML file, and a CSV file beside it.
+    Returns
+    -------
+    dict
+        The arguments.
+    list of str
+        What the segments are called.
 
     Raises
     ------
     InvalidInput
-        If the segmentation is no result of this module, an image it came from is gone, or a file
-        cannot be written.
+        If the segmentation is no result of this module, or a mark is empty.
+    """
+    result, names = readResult(node)
+    marks = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES), imagesOf(node))
+    return {"result": result, "images": readImages(node), **vars(marks)}, names
+
+
+def writePage(path: Path, page: str, table: str) -> tuple[Path, Path]:
+    """Write a report or comparison as an HTML file, and a CSV file beside it.
+
+    Raises
+    ------
+    InvalidInput
+        If a file cannot be written.
     """
     from DeepGMMSegmentationLib.io.writing import write_bytes
-    from DeepGMMSegmentationLib.report.html import render_report
-    from DeepGMMSegmentationLib.report.tables import case_csv
 
-    result, _names = readResult(node)
-    images = readImages(node)
-    if images is None:
-        raise InvalidInput(
-            _("The images that {name} came from are not in the scene, or were changed; load them "
-              "and click Apply again.").format(name=node.GetName())
-        )  # fmt: skip
-    marked = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES), imagesOf(node))
-    measures = measure(result, images, marked, case=path.stem)
-    page = render_report(measures, result, images, marked.reference.GetDirection(), marked.remote)
-    table = path.with_suffix(".csv")
-    write_bytes(table, case_csv(measures.to_dict()).encode())
+    beside = path.with_suffix(".csv")
+    write_bytes(beside, table.encode())
     write_bytes(path, page.encode())
-    return path, table
+    return path, beside

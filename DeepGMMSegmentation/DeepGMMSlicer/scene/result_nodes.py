@@ -17,7 +17,6 @@ from DeepGMMSegmentationLib.tissues import Tissue
 from DeepGMMSegmentationLib.worker import Answer
 
 from .charts import histogramChart, nllChart
-from .measuring import measure, readMarks
 from .owned_nodes import (
     COMPARISON,
     ENTROPY,
@@ -39,7 +38,6 @@ from .stored_result import (
     IMAGE,
     RECORD,
     addProbabilities,
-    imagesOf,
     makeRecord,
     readImages,
     readRecord,
@@ -48,7 +46,6 @@ from .stored_result import (
 )
 from .tables import Columns, addTable, fillTable, measureColumns, segmentColumns
 
-AT_ONCE = 2  # nodes that are removed in a step
 Owned = list[tuple[str, Any]]  # nodes that belong to a segmentation, with the roles they have there
 Steps = list[Callable[[], Owned]]  # each adds some of them
 
@@ -110,9 +107,9 @@ def addResult(
         raise
     # From here on nothing can fail any more.
     earlier = earlierVersion(node)
-    if snapshot is not None:
-        keepSnapshot(node, snapshot)
     with slicer.util.NodeModify(node):  # or each segment that goes or comes would be shown
+        if snapshot is not None:
+            keepSnapshot(node, snapshot)
         # Not another vtkSegmentation: the Data module would go on to list the segments of this one.
         node.GetSegmentation().DeepCopy(segmentation)
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
@@ -165,9 +162,10 @@ def undo(node: Any) -> Generator[None, None, None]:
     if probabilities:
         owned.append((PROBABILITIES, probabilities))
     earlier = earlierVersion(node)
-    copyContent(snapshot, node)
-    keepSnapshot(node, current)
-    earlier += replaceOwned(node, owned)
+    with slicer.util.NodeModify(node):
+        copyContent(snapshot, node)
+        keepSnapshot(node, current)
+        earlier += replaceOwned(node, owned)
     try:
         yield
         yield from _removing(earlier)
@@ -184,18 +182,24 @@ def _adding(shown: Steps, owned: Owned) -> Generator[None, None, None]:
 
 
 def _removing(members: list[Any]) -> Generator[None, None, None]:
-    """Remove nodes from the scene, if nothing refers to them, and from the list; a few a step."""
+    """Remove nodes from the scene, if nothing refers to them, and from the list; one a step."""
     while members:
-        removeUnused(members[:AT_ONCE])
-        del members[:AT_ONCE]
+        removeUnused([members.pop(0)])
         yield
 
 
-def recompute(node: Any, rvInsertion: Any = None, remote: Any = None) -> None:
-    """Measure a segmentation as it is now, and show that in its tables, or change nothing."""
-    result, names = readResult(node)
-    marks = readMarks(rvInsertion, remote, node.GetNodeReference(PROBABILITIES), imagesOf(node))
-    measures = measure(result, readImages(node), marks).to_dict()
+def showMeasures(node: Any, result: Result, names: Sequence[str], measures: dict[str, Any]) -> None:
+    """Show what a segmentation measures now in its tables and its record, or change nothing.
+
+    Parameters
+    ----------
+    node : vtkMRMLSegmentationNode
+        A result of this module.
+    result, names
+        What `readResult` returned.
+    measures : dict
+        `DeepGMMSegmentationLib.cardiac.measures.Measures.to_dict` of that.
+    """
     text = json.dumps(makeRecord(result, measures))
     wanted = _tables(measures, result.tissues, names, node.GetName())
     with allOrNothing():

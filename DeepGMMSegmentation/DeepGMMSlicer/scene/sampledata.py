@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from DeepGMMSegmentationLib.tissues import tissue
 
 from .segmentation_nodes import addRegion, addSegmentation
+from .views import showVolume
 
 NAME = "Synthetic heart (LGE, T2, bSSFP)"
 CATEGORY = "DeepGMM Segmentation"
@@ -37,8 +38,7 @@ def loadSample(seed: int = 0) -> list[Any]:
     """Draw the synthetic heart, add it to the scene, and return its nodes as `addSample` does."""
     from DeepGMMSegmentationLib.hearts.sample import heart
 
-    *_steps, nodes = addSample(heart(seed))
-    return nodes
+    return next(filter(None, list(addSample(heart(seed)))))
 
 
 def addSample(sample: Any) -> Generator[Any, None, None]:
@@ -47,8 +47,9 @@ def addSample(sample: Any) -> Generator[Any, None, None]:
     Yields
     ------
     list of nodes
-        At the end: the volumes LGE, T2 and bSSFP, a segmentation "LV region" with the segment
-        "LV", a segmentation "True tissues", and the point list "RV insertion". None before.
+        Once all is there: the volumes LGE, T2 and bSSFP, a segmentation "LV region" with the
+        segment "LV", a segmentation "True tissues", and the point list "RV insertion". None before,
+        and while the first volume is shown.
     """
     z, y, x = sample.spacing
     ijkToRAS = vtk.vtkMatrix4x4()  # the sample's frame is LPS with its origin at 0
@@ -65,20 +66,20 @@ def addSample(sample: Any) -> Generator[Any, None, None]:
         nodes.append(addSegmentation("True tissues", sample.labels, tissues, nodes[0]))
         nodes[-1].GetDisplayNode().SetVisibility(False)
         yield None
+        insertion = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "RV insertion")
+        nodes.append(insertion)
+        x, y, z = sample.rv_insertion
+        insertion.AddControlPointWorld((-x, -y, z), "RV")  # given in LPS
+        insertion.CreateDefaultDisplayNodes()
+        yield None
     except BaseException:
         for node in nodes:
             slicer.mrmlScene.RemoveNode(node)
         raise
-    insertion = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "RV insertion")
-    x, y, z = sample.rv_insertion
-    insertion.AddControlPointWorld((-x, -y, z), "RV")  # given in LPS
-    insertion.CreateDefaultDisplayNodes()
-    nodes.append(insertion)
     _folder(_("Synthetic heart"), nodes)
-    yield None
     slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(nodes[0].GetID())
-    slicer.app.applicationLogic().PropagateVolumeSelection()
     yield nodes
+    yield from showVolume(nodes[0])
 
 
 def _folder(name: str, nodes: list[Any]) -> None:

@@ -23,6 +23,11 @@ def isEdited(node: Any) -> bool:
     return bool(segmentsById(node)) and node.GetAttribute(WRITTEN) != _checksum(node)
 
 
+def fingerprint(node: Any) -> tuple[str, str]:
+    """Return what changes with the segments of a result and with its record."""
+    return _checksum(node), node.GetAttribute(RECORD)
+
+
 def markWritten(node: Any) -> None:
     """Remember the segments as those that this module wrote."""
     node.SetAttribute(WRITTEN, _checksum(node))

@@ -38,6 +38,19 @@ def showTableAndPlot(node: Any) -> Generator[None, None, None]:
     yield from showHeart(node)
 
 
+def showVolume(volume: Any) -> Generator[None, None, None]:
+    """Show an image alone, and all of it, in the slice views; a step for each."""
+    for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        logic = slicer.app.applicationLogic().GetSliceLogic(view)
+        if logic is not None:
+            composite = logic.GetSliceCompositeNode()
+            composite.SetBackgroundVolumeID(volume.GetID())
+            composite.SetForegroundVolumeID(None)
+            composite.SetLabelVolumeID(None)
+            logic.FitSliceToBackground()
+            yield
+
+
 def showTable(table: Any) -> None:
     """Show a table in the table view, beside the slices."""
     setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView)

@@ -14,7 +14,7 @@ import qt
 import slicer
 import vtk
 from DeepGMMSlicer import parameters
-from DeepGMMSlicer.panel import dependencies, result_buttons
+from DeepGMMSlicer.panel import dependencies, findings, result_buttons
 from DeepGMMSlicer.panel.request import makeRequest
 from DeepGMMSlicer.parameters import HEALTHY, PRESETS, UNNAMED
 from DeepGMMSlicer.scene import owned_nodes, sampledata, stored_result
@@ -52,8 +52,11 @@ class PanelTest(unittest.TestCase):
         self.node.method, self.node.min_iterations, self.node.max_iterations = "GMM", 1, 2
 
     def apply(self):
-        """Click Apply, and let the window live until the run has ended."""
-        self.ui.applyButton.click()
+        self.click(self.ui.applyButton)
+
+    def click(self, button):
+        """Click a button, and let the window live until the run has ended."""
+        button.click()
         self.let_run(lambda: self.ui.applyButton.text == "Apply")
         slicer.app.processEvents()  # which shows the result
 
@@ -343,13 +346,36 @@ class PanelTest(unittest.TestCase):
         self.assertGreater(picture.width(), 200)  # of one, with numbers 11 pixels high
         pixels = picture.toImage()
         self.node.output.GetSegmentation().GetNthSegment(3).RemoveAllRepresentations()
-        self.ui.recomputeButton.click()
+        self.click(self.ui.recomputeButton)
         self.assertNotEqual(self.ui.findingsBrowser.toPlainText(), said)
         self.assertIn("Infarct: 0.0 g", self.ui.findingsBrowser.toPlainText())
         self.assertNotEqual(self.ui.bullseyeLabel.pixmap.toImage(), pixels)
         self.assertIn("Recomputed", self.ui.statusLabel.text)
         self.node.output = None
         self.assertTrue(self.ui.bullseyeSection.isHidden())
+
+    def test_bulls_eye_follows_the_theme(self):
+        self.apply()
+        before, theme = qt.QApplication.palette(), qt.QApplication.palette()
+        theme.setColor(qt.QPalette.WindowText, qt.QColor("#123456"))
+        with mock.patch.object(findings, "drawBullseye", wraps=findings.drawBullseye) as draw:
+            slicer.app.setPalette(theme)
+        slicer.app.setPalette(before)
+        *_what, ink = draw.call_args.args
+        self.assertEqual(ink.name(), "#123456")
+
+    def test_measuring_and_writing_leave_the_window_free(self):
+        self.apply()
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "heart.html")
+            for button in (self.ui.recomputeButton, self.ui.reportButton):
+                with mock.patch.object(result_buttons, "savePath", return_value=path):
+                    button.click()
+                self.assertEqual(self.ui.applyButton.text, "Cancel")
+                self.ui.applyButton.click()
+                self.assertEqual(self.ui.applyButton.text, "Apply")
+                self.assertIn("Cancelled", self.ui.statusLabel.text)
+            self.assertEqual(list(Path(folder).iterdir()), [])
 
     def test_copied_table_can_be_pasted(self):
         self.apply()
@@ -365,7 +391,7 @@ class PanelTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             for path in ("", str(Path(folder) / "heart.html")):
                 with mock.patch.object(result_buttons, "savePath", return_value=path):
-                    self.ui.reportButton.click()
+                    self.click(self.ui.reportButton)
             names = sorted(file.name for file in Path(folder).iterdir())
         self.assertEqual(names, ["heart.csv", "heart.html"])
         self.assertIn("heart.html", self.ui.statusLabel.text)
