@@ -20,7 +20,8 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from DeepGMMSegmentationLib.result import ProgressCallback
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import CONTEXT, Tissue, tissue
-from DeepGMMSegmentationLib.worker import Answer, RegionRequest, SampleRequest, Worker
+from DeepGMMSegmentationLib.worker.parent import Worker
+from DeepGMMSegmentationLib.worker.requests import Answer, RegionRequest, SampleRequest
 
 from .parameters import DeepGMMSegmentationParameterNode
 from .result_logic import ResultLogic

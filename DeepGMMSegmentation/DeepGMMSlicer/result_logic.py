@@ -16,7 +16,7 @@ from slicer.i18n import tr as _
 from DeepGMMSegmentationLib.cardiac.comparison import Comparison
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.priors import Prior
-from DeepGMMSegmentationLib.worker import MeasureRequest, ReportRequest
+from DeepGMMSegmentationLib.worker.requests import MeasureRequest, ReportRequest
 
 from .run import Done, Run, Runs
 from .scene import owned_nodes, result_nodes, tables

@@ -13,7 +13,8 @@ from slicer.i18n import tr as _
 
 from DeepGMMSegmentationLib.errors import Cancelled, InvalidInput
 from DeepGMMSegmentationLib.result import Progress, ProgressCallback
-from DeepGMMSegmentationLib.worker import AnyRequest, Worker
+from DeepGMMSegmentationLib.worker.parent import Worker
+from DeepGMMSegmentationLib.worker.requests import AnyRequest
 
 PACE = 0.05  # seconds between two looks at the process
 

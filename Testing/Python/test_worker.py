@@ -18,14 +18,13 @@ from DeepGMMSegmentationLib.hearts.sample import Heart, heart
 from DeepGMMSegmentationLib.report.html import render_report
 from DeepGMMSegmentationLib.report.tables import case_csv
 from DeepGMMSegmentationLib.result import Progress
-from DeepGMMSegmentationLib.worker import (
-    STOP,
+from DeepGMMSegmentationLib.worker.parent import STOP, Worker
+from DeepGMMSegmentationLib.worker.requests import (
     Answer,
     MeasureRequest,
     ReportRequest,
     Request,
     SampleRequest,
-    Worker,
 )
 
 ROOT = Path(__file__).resolve().parents[2]

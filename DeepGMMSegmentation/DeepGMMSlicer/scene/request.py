@@ -9,7 +9,7 @@ from typing import Any, Optional
 from DeepGMMSegmentationLib.io.sequences import role
 from DeepGMMSegmentationLib.settings import Settings
 from DeepGMMSegmentationLib.tissues import Tissue, tissue
-from DeepGMMSegmentationLib.worker import Request
+from DeepGMMSegmentationLib.worker.requests import Request
 
 from .images import readArrays, readSpacing
 from .labels import readStrokes

@@ -14,7 +14,7 @@ from slicer.i18n import tr as _
 from DeepGMMSegmentationLib.errors import InvalidInput
 from DeepGMMSegmentationLib.result import Result
 from DeepGMMSegmentationLib.tissues import Tissue
-from DeepGMMSegmentationLib.worker import Answer
+from DeepGMMSegmentationLib.worker.requests import Answer
 
 from .charts import histogramChart, nllChart
 from .owned_nodes import (
