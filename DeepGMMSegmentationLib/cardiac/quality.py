@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Optional
 
@@ -213,20 +214,20 @@ def _not_subendocardial(result: Result) -> list[str]:
 def _outside_edema(result: Result, images: Optional[np.ndarray]) -> list[str]:
     # In an acute infarct the scar borders on the edema or is bright on T2 itself.
     labels, tissues = result.labels, result.tissues
-    infarct = mask(labels, tissues, INFARCT)
-    edema = mask(labels, tissues, ["edema"])
+    names: tuple[Sequence[str], ...] = INFARCT, ["edema"], ["healthy myocardium"]
+    infarct, edema, healthy = (mask(labels, tissues, name) for name in names)
     if images is not None and "T2" in result.roles:
-        infarct &= np.isfinite(images[result.roles.index("T2")])
+        measured = np.isfinite(images[result.roles.index("T2")])
+        infarct, edema, healthy = infarct & measured, edema & measured, healthy & measured
     if "T2" not in result.roles or not infarct.any() or not edema.any():
         return []
     square = np.ones((1, 3, 3), bool)
     parts, count = ndimage.label(infarct, structure=np.pad(square, ((1, 1), (0, 0), (0, 0))))
     numbers = np.arange(1, count + 1)
     inside = ndimage.maximum(ndimage.binary_dilation(edema, square), parts, numbers).astype(bool)
-    healthy = mask(labels, tissues, ["healthy myocardium"])
     if images is not None and healthy.any():
         t2 = images[result.roles.index("T2")]
-        bright = (np.nanmedian(t2[healthy]) + np.nanmedian(t2[edema])) / 2
+        bright = (np.median(t2[healthy]) + np.median(t2[edema])) / 2
         inside |= np.asarray(ndimage.median(t2, parts, numbers)) >= bright
     voxels = np.bincount(parts[infarct], minlength=count + 1)[1:]
     share = 100 * voxels[~inside].sum() / voxels.sum()

@@ -153,6 +153,14 @@ def test_an_infarct_outside_the_edema(case, result):
     assert not [text for text in find_warnings(apart, images) if "edema" in text]
 
 
+@pytest.mark.filterwarnings("error")
+def test_edema_that_is_only_where_t2_is_not(case, result):
+    images = case.images.copy()
+    t2 = images[1]
+    t2[case.labels == 3] = np.nan
+    assert not [text for text in find_warnings(result, images) if "outside the edema" in text]
+
+
 @pytest.mark.parametrize("shift", [(3, 0), (0, -2), (-3, 3)])
 def test_a_shifted_sequence(case, result, shift):
     images = case.images.copy()
