@@ -38,7 +38,7 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     """
     warnings = [*result.doubts, *_unseen(result), *doubt_region(result), *_small(result)]
     warnings += [*_names(result), *_alike(result), *_disagreeing(result), *_unsmoothed(result)]
-    warnings += [*_undecided(result), *_bloodless(result)]
+    warnings += [*_undecided(result), *_uncounted(result), *_bloodless(result)]
     warnings += _reversed(result)
     if not result.converged:
         warnings.append(
@@ -115,6 +115,19 @@ def _undecided(result: Result) -> list[str]:
         f"{100 * answers[question]:.0f} %); look at the images before you rely on its size."
         for question, tissue in QUESTIONS.items()
         if tissue in result.tissues and low < answers.get(question, 0.0) < high
+    ]
+
+
+def _uncounted(result: Result) -> list[str]:
+    """Return whether there seems to be no-reflow, of which no class was asked for."""
+    probability = (result.presence or {}).get("no_reflow") or 0.0
+    looked_for = "no-reflow" in result.tissues or "scar" not in result.tissues
+    if looked_for or "scar" in result.absent or probability <= UNDECIDED[0]:
+        return []
+    return [
+        f"There may be microvascular obstruction (probability {100 * probability:.0f} %) beyond the "
+        "dark cores enclosed by scar, which alone are counted; look for it on the LGE image before "
+        "you rely on its size."
     ]
 
 
