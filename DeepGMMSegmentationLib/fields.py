@@ -11,7 +11,7 @@ import json
 import numbers
 import reprlib
 from collections.abc import Mapping
-from typing import Any, Optional, TypeVar, Union
+from typing import Any, Optional, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import InvalidInput
 
@@ -147,3 +147,31 @@ def read_fields(record: type, values: Any, what: str) -> Mapping[str, Any]:
     if unknown:
         raise InvalidInput(f"{what} hold an unknown field, {unknown[0][:80]!r}; remove it.")
     return values
+
+
+def conforms(value: Any, kind: Any) -> bool:
+    """Return whether a value of JSON, or `dataclasses.asdict`, has the form of a type.
+
+    Parameters
+    ----------
+    value : object
+    kind : type
+        A dataclass, of which the value must have all fields and may have more, or a type that such
+        a field has: a tuple, a dictionary, one of several, text, a number.
+    """
+    if dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return isinstance(value, dict) and all(
+            name in value and conforms(value[name], hint) for name, hint in hints.items()
+        )
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Union:
+        return any(conforms(value, part) for part in parts)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            return False
+        kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        return len(value) == len(kinds) and all(map(conforms, value, kinds))
+    if origin is dict:
+        return isinstance(value, dict) and all(conforms(item, parts[1]) for item in value.values())
+    return kind is Any or type(value) in ((int, float) if kind is float else (kind,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +14,16 @@ import torch
 from numpy.typing import ArrayLike
 
 from .anatomy.interchange import are_interchanged
-from .anatomy.placement import place_on_ventricle
 from .anatomy.proportions import Proportions, infer_proportions
 from .cardiac.papillary import count_papillary
 from .case import check_arrays, check_roles, check_spacing, fill_cavity, without_blank_slices
 from .errors import InvalidInput, OutOfMemory
+from .fields import ranges
 from .io.sequences import contradictions
-from .mixture import matching, solver
+from .mixture import solver
 from .mixture.device import one_thread, resolve_device
-from .mixture.fit import Fit, best_of
+from .mixture.fit import Fit
+from .mixture.naming import name_classes
 from .mixture.postprocess import clean
 from .mixture.problem import Problem, Regularizer, pose
 from .mixture.region import prepare
@@ -138,10 +140,11 @@ class _Task:
         regularizer: Optional[Regularizer],
     ) -> _Task:
         """Refuse what cannot be used."""
-        if refine < 0 or (refine and trained is None):
+        most = ranges(Settings)["max_iterations"][1]
+        if not 0 <= refine <= most or (refine and trained is None):
             raise InvalidInput(
-                f"refine is {refine}; give the steps, 0 or more, by which a trained network is "
-                "fitted to the case, and that network."
+                f"refine is {reprlib.repr(refine)}; give the steps, 0 to {most}, by which a "
+                "trained network is fitted to the case, and that network."
             )
         stack, region, strokes = check_arrays(images, roi, seeds, settings.classes)
         roles = check_roles(roles, len(stack))
@@ -206,11 +209,6 @@ class _Task:
         """Return what drawn hearts teach of the case, where the settings want it."""
         return infer_proportions(*self.stack, self.roles, self.settings)
 
-    def place(self) -> Optional[dict[str, float]]:
-        """Return how the region lies on the ventricle that is seen in its place."""
-        placement = place_on_ventricle(*self.stack, self.roles, self.settings.device)
-        return None if placement is None else vars(placement)
-
     def doubt_roles(
         self, told: Optional[Sequence[Optional[str]]], drawn: Optional[Proportions]
     ) -> tuple[str, ...]:
@@ -269,31 +267,24 @@ class _Task:
     ) -> Result:
         """Name the classes of the best fit, and put the result onto the grid of the images."""
         settings, region, shape = self.settings, problem.region, self.roi.shape
-        best = best_of(fits)
-        fixed = problem.painted
-        if self.trained or settings.keeps_order:
-            fixed = list(range(settings.classes))
-        order, margins = _order(best, problem, fixed)
-        probabilities = _probabilities(best, order, problem)
-        labels = _labels(probabilities, problem)
-        probabilities = region.uncrop(probabilities, self.volume)
-        mixture = best.mixture.map(lambda values: _reorder(values, order))
+        in_place = self.trained is not None or settings.keeps_order
+        fixed = range(settings.classes) if in_place else problem.painted
+        named = name_classes(fits, problem, fixed)
+        probabilities = region.uncrop(named.probabilities, self.volume)
         shift, scale = region.shift[:, None], region.scale[:, None]
-        inside = region.valid.to(best.responsibilities)[:, None]
-        shares = (best.responsibilities * inside).sum(-1) / inside.sum(-1)
         result = Result(
-            labels=region.uncrop(labels, self.volume).reshape(shape),
+            labels=region.uncrop(named.labels, self.volume).reshape(shape),
             probabilities=probabilities.reshape(-1, *shape),
             tissues=settings.tissues,
-            naming=margins,
-            means=_numpy(mixture.means) * scale + shift,
-            covariances=_numpy(mixture.covariances) * (scale[..., None] * scale[:, :, None]),
-            proportions=_numpy(_reorder(shares, order)),
+            naming=named.margins,
+            means=named.means * scale + shift,
+            covariances=named.covariances * (scale[..., None] * scale[:, :, None]),
+            proportions=named.proportions,
             slices=region.slices,
-            history=tuple(best.history),
-            converged=best.converged,
-            iterations=len(best.history),
-            agreement=_agreement(fits, labels, problem, fixed),
+            history=tuple(named.fit.history),
+            converged=named.fit.converged,
+            iterations=len(named.fit.history),
+            agreement=named.agreement,
             device=str(problem.device),
             seconds=time.perf_counter() - began,
             settings=settings,
@@ -305,7 +296,7 @@ class _Task:
             intervals=None
             if drawn is None or len(shape) == 2
             else drawn.intervals(probabilities, self.spacing),
-            placement=None if drawn is None else self.place(),
+            placement=vars(drawn.placement) if drawn and drawn.placement else None,
         )
         if settings.min_island:
             result = clean(result, settings.min_island)
@@ -334,61 +325,3 @@ def _notes(
     if "blood pool" in tissues and "scar" not in tissues and not set(roles) & {LGE, DARK_BLOOD_LGE}:
         notes.append("There is no LGE image, so that no infarct is looked for; add one to see it.")
     return tuple(notes)
-
-
-def _order(
-    fit: Fit, problem: Problem, fixed: Sequence[int]
-) -> tuple[np.ndarray, Optional[tuple[float, ...]]]:
-    """Return the class that becomes each tissue, ``(B, K)``, and how sure the names are."""
-    means, sizes = _numpy(fit.mixture.means), problem.region.valid.sum(-1).numpy()
-    if problem.tissues is None:
-        return matching.order_by_rule(means, sizes, fixed), None
-    costs = matching.assignment_costs(means, *problem.tissues)
-    order = matching.best_order(costs, fixed)
-    ordered = np.take_along_axis(costs, order[:, None], axis=2)
-    return order, matching.margins(ordered, sizes)
-
-
-def _reorder(values: torch.Tensor, order: np.ndarray) -> torch.Tensor:
-    """Return parameters ``(B, K, …)`` with the classes in another order ``(B, K)``."""
-    return values[torch.arange(len(order))[:, None], torch.from_numpy(order).to(values.device)]
-
-
-def _probabilities(fit: Fit, order: np.ndarray, problem: Problem) -> np.ndarray:
-    """Return the responsibilities on the region's crop, float32 ``(K, Z, H, W)``.
-
-    Where the tissue network's proportions count a times, so that the intensities count once in a,
-    the responsibilities to the power 1 / a are as sure as the network alone: it is the network
-    that was calibrated. The most probable class stays.
-    """
-    responsibilities, settings = _reorder(fit.responsibilities, order), problem.settings
-    if settings.anatomy > 1 and settings.anatomy_from == "network":
-        responsibilities = responsibilities ** (1 / settings.anatomy)
-        responsibilities = responsibilities / responsibilities.sum(1, keepdim=True).clamp_min(1e-12)
-    grid = problem.region.scatter(responsibilities)
-    return _numpy(grid.float().movedim(1, 0))
-
-
-def _labels(probabilities: np.ndarray, problem: Problem) -> np.ndarray:
-    return ((probabilities.argmax(axis=0) + 1) * problem.region.mask).astype(np.uint8)
-
-
-def _agreement(
-    fits: list[Fit], labels: np.ndarray, problem: Problem, fixed: Sequence[int]
-) -> Optional[tuple[float, ...]]:
-    """Return per tissue the mean Dice between all pairs of restarts, matched to the result."""
-    if len(fits) == 1:
-        return None
-    classes = problem.settings.classes
-    orders = [_order(fit, problem, fixed)[0] for fit in fits]
-    runs = [
-        _labels(_probabilities(fit, order, problem), problem) for fit, order in zip(fits, orders)
-    ]
-    matched = [np.append(0, matching.match(run, labels, classes) + 1)[run] for run in runs]
-    pairs = [matching.dice(a, b, classes) for i, a in enumerate(matched) for b in matched[:i]]
-    # A class that neither of two runs has is one they agree on.
-    return tuple(np.nan_to_num(pairs, nan=1.0).mean(axis=0).tolist())
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()

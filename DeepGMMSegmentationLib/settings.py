@@ -69,7 +69,8 @@ class Settings:
         1,
         1,
         100,
-        "Runs from different seeds; the one with the lowest NLL is kept, mixture by mixture.",
+        "Runs from different seeds; mixture by mixture, the one with the lowest objective is kept: "
+        "the NLL with what the prior and the penalties add.",
     )
     tolerance: float = number(
         1e-4,

@@ -15,6 +15,8 @@ from .stack import Stack
 
 SHARP = (LGE, DARK_BLOOD_LGE, "bSSFP")  # T2 alone shows the outline too poorly
 LEAST_SLICES = 4  # in which a ventricle is seen, for a profile along the stack
+SPARE = 0.02  # of its radius, that a region may lose rather than reach beyond the ventricle
+MOST = 0.2  # of its radius, that is taken to lie beyond
 ALIKE = 0.095  # deviation of the areas' ratio, in logarithms, of profiles that agree
 
 
@@ -31,11 +33,19 @@ class Placement:
     further : float
         How many times better the ventricle's sizes, slice by slice, would follow the region's if
         that lay one slice further or back; 1 where they agree as they are, or there are too few.
+    radius : float
+        Median radius of the ventricle over that of the region; 1 where none is seen.
     """
 
     overlap: float
     beside: float
     further: float
+    radius: float
+
+    @property
+    def excess(self) -> float:
+        """How far the region reaches beyond the ventricle, over its radius, with a little spare."""
+        return min(max(1 + SPARE - self.radius, 0.0), MOST)
 
 
 @one_thread()
@@ -88,7 +98,9 @@ def place_on_ventricle(
         if mask.any():
             moves.append(np.array(ndimage.center_of_mass(mask)) * pixel - centre)
     beside = np.hypot(*np.median(moves, axis=0)) if moves else 0.0
-    return Placement(float(np.median(overlaps)), float(beside), _further(*areas))
+    visible = areas[1] > 0
+    radius = np.sqrt(np.median(areas[1, visible] / areas[0, visible])) if visible.any() else 1.0
+    return Placement(float(np.median(overlaps)), float(beside), _further(*areas), float(radius))
 
 
 def _further(region: np.ndarray, ventricle: np.ndarray) -> float:

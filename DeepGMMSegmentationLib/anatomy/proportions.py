@@ -14,6 +14,7 @@ from ..settings import Settings
 from ..tissues import are_drawn, drawn_class
 from . import evidence
 from .evidence import Evidence
+from .placement import Placement, place_on_ventricle
 from .tissues import TISSUES, tissue_probabilities
 
 
@@ -31,12 +32,15 @@ class Proportions:
         The same with those tissues of which the heart is taken to have none.
     evidence : Evidence
         How probable it is that the heart has an infarct, edema and no-reflow at all.
+    placement : Placement, optional
+        How the region lies on the ventricle; what reaches beyond it is not shown to the network.
     """
 
     classes: tuple[str, ...]
     probabilities: np.ndarray
     doubted: np.ndarray
     evidence: Evidence
+    placement: Optional[Placement]
 
     def intervals(
         self, probabilities: np.ndarray, spacing: Sequence[float]
@@ -103,11 +107,25 @@ def infer_proportions(
             f"The tissue network cannot tell {', '.join(classes)} apart; it knows "
             f'{", ".join(TISSUES)}. Set anatomy_from to "depth".'
         )
+    placement = place_on_ventricle(images, roi, spacing, roles, settings.device)
     roles = [LGE if role == DARK_BLOOD_LGE else role for role in roles]  # drawn both ways
-    probabilities = tissue_probabilities(images, roi, spacing, roles, device=settings.device)
+    probabilities = tissue_probabilities(
+        images,
+        roi,
+        spacing,
+        roles,
+        excess=placement.excess if placement else 0.0,
+        device=settings.device,
+    )
     weighed = evidence.weigh(probabilities, spacing, roles)
     settled = evidence.settle(probabilities, weighed)
-    return Proportions(classes, _merged(settled, classes), _merged(probabilities, classes), weighed)
+    return Proportions(
+        classes,
+        _merged(settled, classes),
+        _merged(probabilities, classes),
+        weighed,
+        placement,
+    )
 
 
 def _merged(probabilities: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:

@@ -37,6 +37,7 @@ def tissue_probabilities(
     spacing: Sequence[float],
     roles: Sequence[str],
     *,
+    excess: float = 0.0,
     device: str = "cpu",
 ) -> np.ndarray:
     """Return how probable each tissue is in every voxel of a region, as drawings have taught.
@@ -53,6 +54,9 @@ def tissue_probabilities(
         Millimetres per voxel, ``(z, y, x)``.
     roles : sequence of str
         Which sequence each image is.
+    excess : float
+        How far the region reaches beyond the ventricle, over its radius. So broad a rim is not
+        shown to the network, and its voxels are what those next to them are.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N".
 
@@ -96,7 +100,8 @@ def tissue_probabilities(
         grid[:, channel] = np.where(np.isfinite(values), values, 0)
     where = resolve_device(device)
     filled = np.stack([ndimage.binary_fill_holes(inside) for inside in mask])
-    regions, there = (torch.from_numpy(array).to(where) for array in (filled, present))
+    core = _without_rim(filled, spacing[1:], excess)
+    regions, there = (torch.from_numpy(array).to(where) for array in (core, present))
     with torch.inference_mode():
         frames = Frames.around(regions, (float(spacing[1]), float(spacing[2])))
         seen = inputs(frames, torch.from_numpy(grid).to(where), there, regions)
@@ -104,6 +109,11 @@ def tissue_probabilities(
         answer[~there.any(1)] = 1 / len(TISSUES)
         gaps = np.diff(slices) * spacing[0] / spacing[1]
         back = frames.leave(follow_stack(answer, frames, gaps), *mask.shape[1:]).cpu().numpy()
+    for values, inside in zip(back, core):
+        nearest = ndimage.distance_transform_edt(
+            ~inside, spacing[1:], return_distances=False, return_indices=True
+        )
+        values[:] = values[(slice(None), *nearest)]
     back[~present.any(axis=1)] = 1 / len(TISSUES)
     back = np.moveaxis(back, 1, 0) * mask
     probabilities[(slice(None), slices, *box)] = cool(back, record["temperature"])
@@ -153,6 +163,17 @@ def _depth(masks: np.ndarray) -> np.ndarray:
         [ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] for mask in masks]
     )
     return distance / np.maximum(distance.max(axis=(1, 2), keepdims=True), 1)
+
+
+def _without_rim(regions: np.ndarray, pixel: Sequence[float], part: float) -> np.ndarray:
+    """Return regions ``(Z, Y, X)`` without a rim as broad as a part of each one's radius."""
+    cores = []
+    for region in regions:
+        depth = ndimage.distance_transform_edt(np.pad(region, 1), pixel)[1:-1, 1:-1]
+        radius = np.sqrt(region.sum() * pixel[0] * pixel[1] / np.pi)
+        core = depth > part * radius
+        cores.append(core if core.any() else region)
+    return np.stack(cores)
 
 
 def cool(probabilities: np.ndarray, temperature: float) -> np.ndarray:

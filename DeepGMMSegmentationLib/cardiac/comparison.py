@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ..errors import InvalidInput
+from ..fields import conforms
 from .infarct import SALVAGE
+from .measures import Measures
 
 # What is compared: its name, and its place in the record of `Infarct`.
 PARTS = {
@@ -104,16 +106,12 @@ def compare(baseline: Mapping[str, Any], followup: Mapping[str, Any]) -> Compari
     """
     if baseline == followup:
         raise InvalidInput("Both are the same result; choose those of two examinations.")
-    try:
-        return _compare(baseline, followup)
-    except KeyError as error:
-        raise InvalidInput(
-            f"A result lacks {error}, as those of other versions do; segment it again."
-        ) from error
-
-
-def _compare(baseline: Mapping[str, Any], followup: Mapping[str, Any]) -> Comparison:
     for name, record in (("baseline", baseline), ("follow-up", followup)):
+        if not conforms(record, Measures):
+            raise InvalidInput(
+                f"The {name} is not what this version measures, as results of others are not; "
+                "segment it again."
+            )
         if record["infarct"] is None or record["infarct"]["myocardium"]["grams"] is None:
             raise InvalidInput(
                 f"The {name} has no mass of myocardium; compare results in three dimensions whose "

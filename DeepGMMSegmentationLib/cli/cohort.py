@@ -19,8 +19,9 @@ from ..io.cohort import CaseFiles, read_cases
 from ..io.folders import check_folder
 from ..io.identity import identify
 from ..io.locks import locked
-from ..io.sealed import RECORD, find_changed, keep_copies, read_record
+from ..io.sealed import RECORD, find_changed, keep_copies
 from ..io.writing import write_bytes
+from ..report.record import read_result
 from ..report.result_folder import OUTPUTS, Wanted
 from ..report.tables import cohort_csv
 from ..result import Progress
@@ -215,7 +216,7 @@ def find_damage(
     if not (folder / RECORD).is_file():
         return None
     present = {path.name for pattern in OUTPUTS for path in folder.glob(pattern)}
-    record = read_record(folder)
+    record = read_result(folder)
     if record is None:
         return sorted(present)
     earlier = identify(Settings.from_dict(record["settings"]), record["network"])
@@ -243,7 +244,7 @@ def write_summary(names: Iterable[str], folder: Path) -> list[str]:
     """
     with locked(folder / SUMMARY, SUMMARY_PATIENCE):
         check_summary(folder / SUMMARY)
-        records = {name: read_record(folder / name) for name in names}
+        records = {name: read_result(folder / name) for name in names}
         rows = [{**record["measures"], "case": name} for name, record in records.items() if record]
         if rows:
             write_bytes(folder / SUMMARY, cohort_csv(rows).encode())

@@ -79,10 +79,11 @@ def run(args: argparse.Namespace) -> None:
 
 def _measures(folder: Path) -> Any:
     """Return the measures of the result in a folder."""
-    from ..io.sealed import RECORD, read_record
+    from ..io.sealed import RECORD
+    from ..report.record import read_result
 
-    record = read_record(folder)
-    if record is None or "measures" not in record:
+    record = read_result(folder)
+    if record is None:
         raise InvalidInput(
             f"{folder} holds no result, or its {RECORD} was changed; name a folder that deepgmm "
             "segment wrote."

@@ -129,9 +129,9 @@ def _read(
     """Return the label maps of a case by reader, the tissues, and mm per voxel in array order."""
     from ..io.cohort import read_named_labels
     from ..io.images import read_labels
-    from ..io.sealed import read_record
+    from ..report.record import read_result
 
-    record = read_record(folder)
+    record = read_result(folder)
     if record is None:
         raise InvalidInput(f"{folder} holds no whole result; segment the cohort first.")
     tissues = tuple(tissue["name"] for tissue in record["tissues"])

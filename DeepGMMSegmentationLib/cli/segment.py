@@ -356,6 +356,8 @@ def _names_a_cohort(args: argparse.Namespace) -> bool:
     }
     cohort = {"--cases": args.cases, "--out-dir": args.out_dir}
     of_a_cohort = any(cohort.values())
+    if args.images and not args.cases and of_a_cohort:
+        raise InvalidInput("--out-dir goes with --cases; give --out for the images named here.")
     for name, value in of_one.items():
         if value and of_a_cohort:
             raise InvalidInput(f"{name} does not go with --cases; remove it.")

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from scipy import ndimage
 from shared import machine, write_csv
 
-from DeepGMMSegmentationLib.anatomy.tissues import tissue_probabilities
-from DeepGMMSegmentationLib.hearts.sample import Heart, heart
+from DeepGMMSegmentationLib import Settings
+from DeepGMMSegmentationLib.anatomy.proportions import infer_proportions
+from DeepGMMSegmentationLib.hearts.sample import ROLES, TISSUES, Heart, heart
 from DeepGMMSegmentationLib.mixture.matching import dice
 
 FIRST_SEED = 1000
@@ -86,18 +88,20 @@ def main() -> None:
     print(machine())
     hearts = [heart(FIRST_SEED + seed) for seed in range(arguments.hearts)]
     rows = []
-    for name, change in CHANGES.items():
+    for roles, (name, change) in product((ROLES, ("LGE",)), CHANGES.items()):
+        settings = Settings.infarct(roles)
+        tissues = settings.tissues
+        classes = [0, *(tissues.index(t if t in tissues else tissues[1]) + 1 for t in TISSUES)]
         scores = []
         for drawn in map(change, hearts):
-            answer = tissue_probabilities(drawn.images, drawn.roi, drawn.spacing, drawn.roles)
-            labels = answer.argmax(axis=0) + 1
-            labels[labels == 5] = 4
+            images = drawn.images[[drawn.roles.index(role) for role in roles]]
+            told = infer_proportions(images, drawn.roi, drawn.spacing, roles, settings)
             known = drawn.roi & (drawn.labels > 0)
-            scores.append(dice(labels * known, drawn.labels * known, 4))
+            labels = (told.probabilities.argmax(axis=0) + 1) * known
+            scores.append(dice(labels, np.take(classes, drawn.labels) * known, len(tissues)))
         values = np.nanmean(scores, axis=0)
-        names = ("blood pool", "healthy myocardium", "edema", "scar")
-        row = {"change": name, **dict(zip(names, np.round(values, 3).tolist()))}
-        rows.append({**row, "mean": round(float(values.mean()), 3)})
+        row = {"sequences": " ".join(roles), "change": name, "mean": round(float(values.mean()), 3)}
+        rows.append({**row, **dict(zip(tissues, np.round(values, 3).tolist()))})
         print(rows[-1], flush=True)
     write_csv(arguments.out, rows)
 

@@ -10,13 +10,17 @@ import SimpleITK as sitk
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Python"))
 from small_cases import PRIOR, ROLES, small_settings
+from true_result import truth
 
 from DeepGMMSegmentationLib.anatomy.tissues import CHANNELS, TISSUES
 from DeepGMMSegmentationLib.anatomy.unet import WRITER, drawn_unet
+from DeepGMMSegmentationLib.cardiac.measures import measure
+from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.io.sealed import RECORD, write_record
 from DeepGMMSegmentationLib.io.weights import save_weights
 from DeepGMMSegmentationLib.mixture.unet import unet_for
 from DeepGMMSegmentationLib.report.result_folder import segmentation
+from DeepGMMSegmentationLib.result import to_json_values
 from DeepGMMSegmentationLib.training import checkpoint
 from DeepGMMSegmentationLib.training.trained_network import TrainedNetwork
 
@@ -110,7 +114,9 @@ def write_seeds(folder: Path) -> dict[str, list[Path]]:
     result = folder / "result"
     result.mkdir()
     (result / "labels.nii.gz").write_bytes((folder / "a.nii.gz").read_bytes())
-    write_record(result, {"case": "a", "roles": ROLES, "seconds": 0.25})
+    whole = truth(heart())
+    measures = to_json_values(measure(whole).to_dict())
+    write_record(result, {"measures": measures, **whole.to_record(), "inputs": {}})
     return {
         "network": [folder / "network.safetensors"],
         "drawn": [folder / "drawn.safetensors"],

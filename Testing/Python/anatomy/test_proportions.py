@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.anatomy.evidence import Evidence
 from DeepGMMSegmentationLib.anatomy.proportions import infer_proportions
+from DeepGMMSegmentationLib.anatomy.tissues import tissue_probabilities
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.result import Result
@@ -45,6 +47,23 @@ def test_a_deep_method_begins_at_what_drawings_say(drawn_heart, method):
     case = drawn_heart
     told = infer_proportions(case.images, case.roi, case.spacing, ROLES, result.settings)
     np.testing.assert_allclose(result.probabilities, told.probabilities, atol=2e-3)
+
+
+def test_a_region_that_is_too_large_is_seen_and_looked_past(drawn_heart):
+    images, roi, spacing = drawn_heart.images, drawn_heart.roi, drawn_heart.spacing
+    in_stack = roi.any(axis=(1, 2))[:, None, None]
+    grown = in_stack & [ndimage.distance_transform_edt(~slice_, spacing[1]) <= 4 for slice_ in roi]
+    settings = Settings.infarct(ROLES, device="cpu")
+    right, wide = (
+        infer_proportions(images, region, spacing, ROLES, settings) for region in (roi, grown)
+    )
+    assert right.placement.radius == pytest.approx(1, abs=0.04)
+    assert wide.placement.excess > right.placement.excess + 0.05
+    plain = tissue_probabilities(images, grown, spacing, ROLES)
+    wanted, looked_past, taken_in = (
+        values[3][roi] for values in (right.doubted, wide.doubted, plain)
+    )
+    assert np.abs(looked_past - wanted).mean() < 0.8 * np.abs(taken_in - wanted).mean()
 
 
 def test_intervals_are_the_networks_and_hold_what_the_mixture_expects(drawn_heart):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from DeepGMMSegmentationLib.anatomy import tissues
 from DeepGMMSegmentationLib.anatomy.tissues import ROLES, TISSUES, cool, tissue_probabilities
@@ -131,3 +132,33 @@ def test_cooling_keeps_the_order_and_the_sum():
     assert cold[0, 0] > 0.7
     assert cold[:, 0].sum() == pytest.approx(1)
     assert not cold[:, 1].any()
+
+
+def test_a_rim_beyond_the_ventricle_is_not_seen_and_is_what_lies_next_to_it(drawn):
+    roi, core = np.zeros((2, *drawn.roi.shape), bool)
+    roi[2:5, 40:81, 44:85] = True  # as large as a disc of 23.1 pixels, of which 0.15 are 3.5
+    core[2:5, 43:78, 47:82] = True
+    wide = tissue_probabilities(drawn.images, roi, drawn.spacing, drawn.roles, excess=0.15)
+    alone = tissue_probabilities(drawn.images, core, drawn.spacing, drawn.roles)
+    np.testing.assert_allclose(wide[:, core], alone[:, core], atol=1e-3)
+    np.testing.assert_array_equal(wide[:, 3, 40:43, 60], wide[:, 3, [43] * 3, 60])
+    np.testing.assert_array_equal(wide[:, 3, 50, 82:85], wide[:, 3, 50, [81] * 3])
+    assert not wide[:, ~roi].any()
+
+
+@pytest.mark.parametrize("roles", [("LGE",), ROLES])
+def test_a_region_that_is_too_large_costs_less_where_that_is_known(drawn, roles):
+    pixel = drawn.spacing[1]
+    grown = (
+        np.stack([ndimage.distance_transform_edt(~region, pixel) <= 3 for region in drawn.roi])
+        & drawn.roi.any(axis=(1, 2))[:, None, None]
+    )
+    use = [drawn.roles.index(role) for role in roles]
+    truth = drawn.labels == 4
+
+    def scar_dice(excess):
+        told = tissue_probabilities(drawn.images[use], grown, drawn.spacing, roles, excess=excess)
+        scar = np.isin(told.argmax(0), (3, 4)) & (drawn.labels > 0)
+        return 2 * (scar & truth).sum() / (scar.sum() + truth.sum())
+
+    assert scar_dice(0.1) > scar_dice(0.0) + 0.03

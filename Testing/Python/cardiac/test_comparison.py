@@ -115,3 +115,22 @@ def test_classes_without_names_are_refused(acute, late):
     plain = replace(acute, tissues=tuple(f"Class {k}" for k in range(1, 6)))
     with pytest.raises(InvalidInput, match="The follow-up has no mass of myocardium"):
         compare(record(acute), record(plain))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sizes": [{"tissue": "edema"}]},
+        {"infarct": {"infarct": 7.2}},
+        {"volumes": 3},
+        {"density": "heavy"},
+        {"warnings": [1]},
+        {"presence": {"infarct": "yes"}},
+    ],
+)
+def test_what_is_not_measured_by_this_version_is_refused(acute, late, change):
+    with pytest.raises(InvalidInput, match="The baseline is not what this version measures"):
+        compare({**record(acute), **change}, record(late))
+    without = {key: value for key, value in record(late).items() if key not in change}
+    with pytest.raises(InvalidInput, match="The follow-up is not what this version measures"):
+        compare(record(acute), without)

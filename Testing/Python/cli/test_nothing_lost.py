@@ -13,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 
 from DeepGMMSegmentationLib.cli.main import main
+from DeepGMMSegmentationLib.io.identity import identify
 from DeepGMMSegmentationLib.report.result_folder import file_names
 
 SHAPE = (2, 14, 16)
@@ -131,6 +132,34 @@ def test_a_damaged_result_is_told_and_done_again(cohort, capsys, what):
         assert (cohort / "out" / "a" / f"{name}.changed-1").read_bytes() == damaged
     assert go(cohort / "cases.csv", cohort / "out", "--report") == 0
     assert "0 segmented, 2 skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("measures", {}),
+        ("measures", "17 mL"),
+        ("tissues", [{"label": 1}]),
+        ("tissues", None),
+        ("settings", ["GMM"]),
+        ("network", 3),
+        ("inputs", "LGE"),
+        ("outputs", {"labels.nii.gz": 1}),
+    ],
+)
+def test_a_forged_record_is_no_result(cohort, capsys, name, value):
+    folder = cohort / "out" / "a"
+    record = json.loads((folder / "result.json").read_text())
+    forged = {key: values for key, values in record.items() if key != "digest"} | {name: value}
+    (folder / "result.json").write_text(json.dumps({**forged, "digest": identify(forged)}))
+    assert main(["compare", str(folder), str(cohort / "out" / "b")]) == 2
+    assert "a holds no result, or its result.json was changed" in capsys.readouterr().err
+    table = ["--cases", str(cohort / "cases.csv"), "--results", str(cohort / "out")]
+    assert main(["evaluate", *table]) == 2
+    assert "a holds no whole result" in capsys.readouterr().err
+    assert go(cohort / "cases.csv", cohort / "out", "--report") == 0
+    assert "1 segmented, 1 skipped" in capsys.readouterr().out
+    assert json.loads((folder / "result.json").read_text())["outputs"] == record["outputs"]
 
 
 def test_another_image_under_the_same_path_is_another_case(cohort, capsys):

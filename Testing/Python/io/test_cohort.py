@@ -333,6 +333,7 @@ def test_cancelled_cohort_keeps_the_cases_before(cohort, tmp_path, capsys, monke
     ("arguments", "message"),
     [
         (["i.nii", "--cases", "c.csv", "--out-dir", "o"], "IMAGE does not go with --cases"),
+        (["i.nii", "--roi", "r.nii", "--out-dir", "o"], "--out-dir goes with --cases; give --out"),
         (
             ["--cases", "c.csv", "--out-dir", "o", "--roi", "r"],
             "--roi or --at does not go with --cases",

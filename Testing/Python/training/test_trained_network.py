@@ -184,7 +184,8 @@ def test_refinement_takes_as_many_steps_as_asked_for(trained):
     assert refined.converged
     assert refined.network.endswith("5 steps")
     assert all(torch.equal(before[name], trained.weights[name]) for name in before)
-    for options in ({"network": trained, "refine": -1}, {"refine": 3}):
+    bad = ({"network": trained, "refine": -1}, {"network": trained, "refine": 10**9}, {"refine": 3})
+    for options in bad:
         with pytest.raises(InvalidInput, match="refine is"):
             segment(case.images, case.roi, gentle, roles=case.roles, **options)
 
