@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Optional
 
@@ -37,7 +38,7 @@ def find_warnings(result: Result, images: Optional[np.ndarray] = None) -> list[s
     """
     warnings = [*result.doubts, *_unseen(result), *doubt_region(result), *_small(result)]
     warnings += [*_names(result), *_alike(result), *_disagreeing(result), *_unsmoothed(result)]
-    warnings += [*_undecided(result), *_bloodless(result)]
+    warnings += [*_undecided(result), *_uncounted(result), *_bloodless(result)]
     warnings += _reversed(result)
     if not result.converged:
         warnings.append(
@@ -114,6 +115,19 @@ def _undecided(result: Result) -> list[str]:
         f"{100 * answers[question]:.0f} %); look at the images before you rely on its size."
         for question, tissue in QUESTIONS.items()
         if tissue in result.tissues and low < answers.get(question, 0.0) < high
+    ]
+
+
+def _uncounted(result: Result) -> list[str]:
+    """Return whether there seems to be no-reflow, of which no class was asked for."""
+    probability = (result.presence or {}).get("no_reflow") or 0.0
+    looked_for = "no-reflow" in result.tissues or "scar" not in result.tissues
+    if looked_for or "scar" in result.absent or probability <= UNDECIDED[0]:
+        return []
+    return [
+        f"There may be microvascular obstruction (probability {100 * probability:.0f} %) beyond "
+        "the dark cores enclosed by scar, which alone are counted; look for it on the LGE image "
+        "before you rely on its size."
     ]
 
 
@@ -213,20 +227,20 @@ def _not_subendocardial(result: Result) -> list[str]:
 def _outside_edema(result: Result, images: Optional[np.ndarray]) -> list[str]:
     # In an acute infarct the scar borders on the edema or is bright on T2 itself.
     labels, tissues = result.labels, result.tissues
-    infarct = mask(labels, tissues, INFARCT)
-    edema = mask(labels, tissues, ["edema"])
+    names: tuple[Sequence[str], ...] = INFARCT, ["edema"], ["healthy myocardium"]
+    infarct, edema, healthy = (mask(labels, tissues, name) for name in names)
     if images is not None and "T2" in result.roles:
-        infarct &= np.isfinite(images[result.roles.index("T2")])
+        measured = np.isfinite(images[result.roles.index("T2")])
+        infarct, edema, healthy = infarct & measured, edema & measured, healthy & measured
     if "T2" not in result.roles or not infarct.any() or not edema.any():
         return []
     square = np.ones((1, 3, 3), bool)
     parts, count = ndimage.label(infarct, structure=np.pad(square, ((1, 1), (0, 0), (0, 0))))
     numbers = np.arange(1, count + 1)
     inside = ndimage.maximum(ndimage.binary_dilation(edema, square), parts, numbers).astype(bool)
-    healthy = mask(labels, tissues, ["healthy myocardium"])
     if images is not None and healthy.any():
         t2 = images[result.roles.index("T2")]
-        bright = (np.nanmedian(t2[healthy]) + np.nanmedian(t2[edema])) / 2
+        bright = (np.median(t2[healthy]) + np.median(t2[edema])) / 2
         inside |= np.asarray(ndimage.median(t2, parts, numbers)) >= bright
     voxels = np.bincount(parts[infarct], minlength=count + 1)[1:]
     share = 100 * voxels[~inside].sum() / voxels.sum()

@@ -27,7 +27,7 @@ class TissueSize:
     voxels : int
         How many voxels carry its label.
     ml, grams : float or None
-        Volume and mass; None for a two-dimensional image, which has no volume.
+        Volume and, of a wall tissue, mass; None for a two-dimensional image, which has no volume.
     percent_of_myocardium : float or None
         Of all wall tissues together; None for what is no wall tissue, or not named.
     percent_of_region : float
@@ -78,7 +78,7 @@ def measure_sizes(
             tissue=tissue,
             voxels=count,
             ml=ml,
-            grams=None if ml is None else ml * density,
+            grams=ml * density if ml is not None and tissue in WALL else None,
             percent_of_myocardium=100 * count / wall if wall and tissue in WALL else None,
             percent_of_region=100 * count / region,
         )

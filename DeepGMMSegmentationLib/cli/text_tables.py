@@ -24,21 +24,20 @@ def size_table(result: Result, warnings: Sequence[str]) -> str:
     how = f"{end} after {result.iterations} iterations"
     if result.network:
         how = f"by a trained network, refined by {result.iterations - 1} steps"
+    sizes = measure_sizes(result.labels, result.tissues, result.spacing, result.settings.density)
+    named = any(size.grams is not None for size in sizes)  # of myocardium, which alone is weighed
+    wall_header = f" {'g':>8} {'% myocardium':>13}" if named else ""
     lines = [
         f"{result.settings.method} {how}, {result.seconds:.1f} s on {result.device}; "
         f"NLL {result.history[-1]:.4f}.",
         "",
-        f"{'Tissue':<20} {'Voxels':>9} {'mL':>8} {'g':>8} {'% region':>9} {'% myocardium':>13}",
+        f"{'Tissue':<20} {'Voxels':>9} {'mL':>8} {'% region':>9}{wall_header}",
     ]
-    density = result.settings.density
-    for size in measure_sizes(result.labels, result.tissues, result.spacing, density):
-        wall = grams = ""  # blood has no mass of myocardium
-        if size.percent_of_myocardium is not None:
-            wall, grams = f"{size.percent_of_myocardium:.1f}", f"{size.grams:.1f}"
-        lines.append(
-            f"{size.tissue:<20} {size.voxels:>9} {size.ml:>8.1f} {grams:>8} "
-            f"{size.percent_of_region:>9.1f} {wall:>13}".rstrip()
-        )
+    for size in sizes:
+        line = f"{size.tissue:<20} {size.voxels:>9} {size.ml:>8.1f} {size.percent_of_region:>9.1f}"
+        if size.grams is not None and size.percent_of_myocardium is not None:
+            line += f" {size.grams:>8.1f} {size.percent_of_myocardium:>13.1f}"
+        lines.append(line)
     lines += [f"Warning: {text}" for text in warnings]
     return "\n".join([*lines, *result.notes, ""])
 

@@ -88,11 +88,18 @@ def render_report(
         slices=_slices(measures.slices),
         certainty=_certainty(measures, result),
         notes=items(notes or ["Nothing in particular."]),
-        density=f"{measures.density:g}",
         settings=escape(_compact(result.settings.to_json())),
+        terms=_terms(measures, result) if measures.infarct else "",
+        interval=INTERVALS[result.intervals is not None],
+    )
+
+
+def _terms(measures: Measures, result: Result) -> str:
+    return page(
+        "heart_terms.html",
+        density=f"{measures.density:g}",
         salvage=escape(SALVAGE),
         papillary=PAPILLARY[result.settings.papillary],
-        interval=INTERVALS[result.intervals is not None],
     )
 
 
@@ -150,7 +157,7 @@ def _card(
 
 
 def _tissues(measures: Measures) -> str:
-    expected = {v.tissue: v for v in measures.volumes}
+    expected, heart = {v.tissue: v for v in measures.volumes}, measures.infarct is not None
     lines = []
     for i, size in enumerate(measures.sizes):
         red, green, blue = tissue(size.tissue, i).color
@@ -164,14 +171,13 @@ def _tissues(measures: Measures) -> str:
                 swatch + escape(size.tissue),
                 str(size.voxels),
                 amount(size.ml),
-                amount(None if size.percent_of_myocardium is None else size.grams),
-                amount(size.percent_of_myocardium),
+                *([amount(size.grams), amount(size.percent_of_myocardium)] if heart else []),
                 amount(size.percent_of_region),
                 interval,
             ]
         )
-    header = ["Tissue", "Voxels", "mL", "g", "% of myocardium", "% of region"]
-    return table([*header, "Expected mL (90 % interval)"], lines)
+    header = ["Tissue", "Voxels", "mL", *(["g", "% of myocardium"] if heart else [])]
+    return table([*header, "% of region", "Expected mL (90 % interval)"], lines)
 
 
 def _location(measures: Measures) -> str:

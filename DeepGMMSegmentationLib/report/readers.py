@@ -11,7 +11,17 @@ from .tables import csv_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HEADER = ("First", "Second", "Figure", "Cases", "Bias", "SD", "Limits", "ICC(2,1)", "Pearson")
+HEADER = (
+    "First",
+    "Second",
+    "Figure",
+    "Cases",
+    "Bias (2nd − 1st)",
+    "SD",
+    "Limits",
+    "ICC(2,1)",
+    "Pearson",
+)
 
 
 def agreement_rows(figures: Figures) -> list[tuple[str, ...]]:

@@ -91,7 +91,8 @@ def table_cells(scores: Sequence[Score], table: int) -> list[list[str]]:
     rows = [["Method", "Labels", *heads, "paper", "NLL", "s/slice", "collapsed"]]
     for method, rule, group in _groups(scores, table):
         means, deviations = _moments(group)
-        dice = [f"{m:.2f} ± {d:.2f}" for m, d in zip(means[:-2], deviations)]
+        one = len(group) == 1  # which has no deviation
+        dice = [f"{m:.2f}" if one else f"{m:.2f} ± {d:.2f}" for m, d in zip(means[:-2], deviations)]
         nll, seconds = f"{means[-2]:.3f}", f"{means[-1]:.3f}"
         paper = _paper(table, method, rule)  # empty where the paper has no such figure
         rows.append([method, rule, *dice, paper, nll, seconds, f"{_collapsed(group):.0%}"])

@@ -1,14 +1,21 @@
-"""What is reported of the cases that a clinic brings, on one synthetic heart, as a table."""
+"""What is reported of the cases that a clinic brings, as a table.
+
+Figures are of one synthetic heart; what can be told in some hearts only is counted over several.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.anatomy.interchange import are_interchanged
+from DeepGMMSegmentationLib.anatomy.placement import place_on_ventricle
 from DeepGMMSegmentationLib.cardiac.measures import Measures, measure
+from DeepGMMSegmentationLib.cardiac.region_quality import BESIDE, FURTHER, OVERLAP
 from DeepGMMSegmentationLib.case import check_region_values
 from DeepGMMSegmentationLib.hearts.sample import Heart, heart
 from DeepGMMSegmentationLib.io.sequences import role
@@ -46,15 +53,67 @@ def fwhm(measures: Measures) -> str:
     return f"FWHM {sizes[0]:.2f} %" if sizes else told(measures, "No FWHM")
 
 
+def misplaced(case: Heart, millimetres: float = 0, slices: int = 0) -> bool:
+    """Return whether a region so far beside, or along the stack, raises a warning."""
+    roi = np.roll(case.roi, round(millimetres / case.spacing[1]), axis=1)
+    roi = np.roll(roi, slices, axis=0)
+    roi[slice(slices) if slices >= 0 else slice(slices, None)] = False
+    place = place_on_ventricle(case.images, roi, case.spacing, case.roles)
+    assert place is not None
+    return place.overlap < OVERLAP or place.beside > BESIDE or place.further > FURTHER
+
+
+def interchanged(case: Heart, order: tuple[int, ...] = (0, 1, 2)) -> bool:
+    """Return whether sequences in another order raise the warning of LGE and bSSFP."""
+    return are_interchanged(case.images[list(order)], case.roi, case.spacing, case.roles)
+
+
+def count(hearts: list[Heart], raises: Callable[[Heart], bool]) -> str:
+    """Return in how many hearts there is a warning."""
+    return f"a warning in {sum(map(raises, hearts))} of {len(hearts)} hearts"
+
+
+def row(what: str, answer: str) -> None:
+    """Print a row of the table."""
+    print(f"| {what} | {answer} |", flush=True)
+
+
+def told_of_images(case: Heart) -> None:
+    """Print what is told of images that are not fit to be measured."""
+    clipped = case.images.copy()
+    clipped[0] = np.minimum(clipped[0], np.quantile(clipped[0][case.roi], 0.8))
+    measures = report(replace(case, images=clipped))
+    row("LGE clipped at the brightest fifth", f"{infarct(measures)}; {told(measures, 'clipped')}")
+    moved = case.images.copy()
+    for z, slice_ in enumerate(moved[0]):
+        moved[0, z] = np.roll(slice_, (3, -3, 0)[z % 3], axis=0)
+    measures = report(replace(case, images=moved))
+    row("LGE 4 mm off in two of three slices", told(measures, "breath holds"))
+
+
+def counted(hearts: list[Heart]) -> None:
+    """Print in how many hearts there is a warning, where it is not in all."""
+    row("the region as it should be", count(hearts, misplaced))
+    for millimetres in (4, 6, 8):
+        row(
+            f"the region {millimetres} mm beside",
+            count(hearts, lambda heart, off=millimetres: misplaced(heart, off)),
+        )
+    row("the region a slice too near the apex", count(hearts, lambda h: misplaced(h, slices=-1)))
+    row("the region a slice too near the base", count(hearts, lambda h: misplaced(h, slices=1)))
+    row("LGE and bSSFP as they should be", count(hearts, interchanged))
+    swapped = count(hearts, lambda h: interchanged(h, (2, 1, 0)))
+    row("LGE and bSSFP taken for each other", swapped)
+
+
 def main() -> None:
     """Print a row per case."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=3)
-    case = heart(parser.parse_args().seed)
+    parser.add_argument("--hearts", type=int, default=20, help="over which warnings are counted")
+    arguments = parser.parse_args()
+    case = heart(arguments.seed)
     whole = report(case)
-
-    def row(what: str, answer: str) -> None:
-        print(f"| {what} | {answer} |", flush=True)
 
     scar = 100 * (case.labels == 4).sum() / (case.labels > 1).sum()
     risk = 100 * (case.labels > 2).sum() / (case.labels > 1).sum()
@@ -95,6 +154,9 @@ def main() -> None:
     result = segment(lone.images, lone.roi, settings, spacing=case.spacing, roles=lone.roles)
     score = dice(result.labels, np.minimum(case.labels, 2), 2).mean()
     row("bSSFP, four times as bright at the base", f"mean Dice {score:.2f}")
+    hearts = [heart(seed) for seed in range(20, 20 + arguments.hearts)]
+    told_of_images(case)
+    counted(hearts)
 
 
 if __name__ == "__main__":

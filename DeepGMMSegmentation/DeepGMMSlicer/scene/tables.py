@@ -43,8 +43,7 @@ def measureColumns(measures: Mapping[str, Any], names: Mapping[str, str]) -> Col
                 names.get(name, name),
                 str(part["voxels"]),
                 _number(part["ml"]),
-                # Blood has no mass of myocardium.
-                "" if part["percent_of_myocardium"] is None else _number(part["grams"]),
+                _number(part["grams"]),
                 _number(part["percent_of_myocardium"]),
                 _number(part["percent_of_region"]),
                 _number(volume and volume["expected_ml"]),

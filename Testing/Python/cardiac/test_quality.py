@@ -8,6 +8,7 @@ import pytest
 import SimpleITK as sitk
 from true_result import truth
 
+from DeepGMMSegmentationLib import Settings, segment
 from DeepGMMSegmentationLib.cardiac.alignment import estimate_shift
 from DeepGMMSegmentationLib.cardiac.quality import bhattacharyya, find_warnings
 from DeepGMMSegmentationLib.hearts.sample import heart
@@ -61,6 +62,17 @@ def test_a_doubtful_name(result):
 def test_restarts_that_disagree(result):
     found = find_warnings(replace(result, agreement=(0.9, 0.9, 0.4, float("nan"))))
     only(found, "“edema”", "0.40")
+
+
+@pytest.mark.parametrize("obstructed", [True, False])
+def test_no_reflow_that_no_class_was_asked_for(obstructed):
+    case = heart(5, no_reflow=obstructed)
+    settings = Settings.infarct(case.roles)
+    found = segment(case.images, case.roi, settings, spacing=case.spacing, roles=case.roles)
+    told = [text for text in find_warnings(found) if "microvascular obstruction" in text]
+    assert bool(told) is obstructed
+    counted = replace(found, tissues=("blood pool", "healthy myocardium", "scar", "no-reflow"))
+    assert not [text for text in find_warnings(counted) if "microvascular" in text]
 
 
 def test_bhattacharyya_by_hand():
@@ -151,6 +163,14 @@ def test_an_infarct_outside_the_edema(case, result):
     images = case.images.copy()
     images[1][labels == 4] = np.median(images[1][labels == 3])  # it is bright on T2 after all
     assert not [text for text in find_warnings(apart, images) if "edema" in text]
+
+
+@pytest.mark.filterwarnings("error")
+def test_edema_that_is_only_where_t2_is_not(case, result):
+    images = case.images.copy()
+    t2 = images[1]
+    t2[case.labels == 3] = np.nan
+    assert not [text for text in find_warnings(result, images) if "outside the edema" in text]
 
 
 @pytest.mark.parametrize("shift", [(3, 0), (0, -2), (-3, 3)])

@@ -74,6 +74,7 @@ def test_sizes_hold_for_an_oblique_grid():
     (size,) = measure_sizes(labels, ("Class 1",), spacing)
     assert size.ml == pytest.approx(4 / 3 * np.pi * semiaxes.prod() / 1000, rel=0.01)
     assert size.percent_of_myocardium is None  # the class has no name
+    assert size.grams is None
 
 
 def test_an_absent_tissue_has_size_zero():

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -217,6 +218,8 @@ def test_unnamed_classes_have_sizes_only_and_say_so(case):
     text = render_report(found, unnamed, case.images)
     assert "Infarct size" not in text
     assert "no tissue names" in text
+    assert not re.search("ventric|myocard|% of wall", text, re.IGNORECASE)
+    assert {size.grams for size in found.sizes} == {None}
     assert "tissue_class_1_ml" in cohort_csv([found.to_dict()])
 
 

@@ -333,6 +333,8 @@ def test_tables_hold_means_deviations_and_the_papers_figures():
     assert "0.58" in lines[1]
     assert "0.58" not in lines[2]
     assert table_text(scores, 1).count("\n") == 0  # the head alone
+    alone = table_text(scores[:1], 2).splitlines()[1]  # one slice has no deviation
+    assert alone.split()[2:7] == ["0.90", "0.80", "0.30", "0.30", "0.57"]
     assert float(permuted["collapsed"]) == 0.5
     assert lines[1].endswith("50%")
     markdown = [line.strip("|").split("|") for line in table_markdown(scores, 2).splitlines()]

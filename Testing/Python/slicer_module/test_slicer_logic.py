@@ -241,6 +241,11 @@ class LogicTest(unittest.TestCase):
         measures = self.logic.recompute(node)
         self.assertIn("FWHM", {yardstick["method"] for yardstick in measures["yardsticks"]})
 
+    def test_a_volume_in_the_place_of_another_sequence_is_warned_of(self):
+        node = self.process(segment="LV", roles=["bSSFP", "T2", "LGE"])
+        warnings = readRecord(node)["measures"]["warnings"]
+        self.assertEqual(sum("by its own name" in text for text in warnings), 2, warnings)
+
     def test_terms_are_known_to_slicer(self):
         logic = slicer.modules.terminologies.logic()
         self.assertTrue(logic.IsTerminologyContextLoaded(CONTEXT))
