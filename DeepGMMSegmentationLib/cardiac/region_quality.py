@@ -16,6 +16,10 @@ OVERLAP = 0.9
 # of the drawer, which differ more, three lie beside and one seems a slice off.
 BESIDE = 3.0  # mm between the centres of the two
 FURTHER = 2.5  # times better that the sizes of the two agree, one slice further
+# Radius of the ventricle over the region's: 0.938 to 1.018 where the region is right, on 24
+# synthetic hearts by three sets of sequences and on two patients' bSSFP; mostly beyond where it is
+# 3 mm off.
+NARROW, WIDE = 1.03, 0.93
 TAPER = 0.25  # of its largest radius, by which a region must taper to show the slices' order
 JUMPS = 2.5  # changes of the radius along the stack, over its reach
 
@@ -77,6 +81,7 @@ def _off_the_ventricle(result: Result) -> list[str]:
     if result.placement is None:
         return []
     overlap, beside = result.placement["overlap"], result.placement["beside"]
+    percent = 100 * abs(result.placement["radius"] - 1)
     warnings = []
     if overlap < OVERLAP or beside > BESIDE:
         warnings.append(
@@ -84,6 +89,18 @@ def _off_the_ventricle(result: Result) -> list[str]:
             f"agrees with it to a Dice of {overlap:.2f}, and its centre lies {beside:.0f} mm "
             "beside); look at its border on the images, and draw it anew where it is off: every "
             "figure here rests on it."
+        )
+    if result.placement["radius"] > NARROW:
+        warnings.append(
+            f"The region seems too small, the ventricle that is seen being {percent:.0f} % wider; "
+            "wall that is left out makes the infarct's share of it too large. Look at its border "
+            "on the images."
+        )
+    elif result.placement["radius"] < WIDE:
+        warnings.append(
+            f"The region seems too large, the ventricle that is seen being {percent:.0f} % "
+            "narrower; what is no wall makes the infarct's share of it too small. Look at its "
+            "border on the images."
         )
     if result.placement["further"] > FURTHER:
         warnings.append(

@@ -54,6 +54,22 @@ def test_a_region_beside_the_ventricle(case, region, right):
     assert warned(find_warnings(result, case.images), "not where the left ventricle") is not right
 
 
+@pytest.mark.parametrize(
+    ("millimetres", "words"), [(-3, "seems too small"), (0, None), (4, "seems too large")]
+)
+def test_a_region_of_the_wrong_size(millimetres, words):
+    drawn = heart(1003)
+    outer = [
+        ndimage.distance_transform_edt(~region, drawn.spacing[1])
+        - ndimage.distance_transform_edt(region, drawn.spacing[1])
+        for region in drawn.roi
+    ]
+    region = (np.stack(outer) <= millimetres) & drawn.roi.any(axis=(1, 2))[:, None, None]
+    placement = place_on_ventricle(drawn.images, region, drawn.spacing, drawn.roles)
+    found = doubt_region(replace(truth(drawn), placement=vars(placement)))
+    assert (found == []) if words is None else warned(found, words)
+
+
 @pytest.mark.parametrize("roles", [("LGE",), ("bSSFP",), ("LGE", "T2"), ("LGE", "T2", "bSSFP")])
 @pytest.mark.parametrize("seed", [3, 4])
 def test_the_right_region_is_in_place_on_any_sequence(roles, seed):
@@ -106,6 +122,8 @@ def test_the_right_region_of_a_patient(patient):
         return doubt_region(replace(truth(heart(0)), placement=vars(placement)))
 
     assert doubts(region) == []
+    thick = [ndimage.distance_transform_edt(slice_, image.GetSpacing()[1]) for slice_ in region]
+    assert warned(doubts(np.stack(thick) > 3), "seems too small")
     assert warned(doubts(np.roll(region, 6, axis=1)), "mm beside")  # 8 mm
     assert warned(doubts(further(region, 1)), "one slice further or back")
 
