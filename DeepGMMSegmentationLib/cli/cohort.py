@@ -28,8 +28,9 @@ from ..result import Progress
 from ..settings import Settings
 from ..training import distributed
 from .console import say, show_progress
+from .one_case import segment_files
 from .options import resolve_network, resolve_settings
-from .segment import segment_files, wanted_of
+from .segment import wanted_of
 
 SUMMARY = "cohort.csv"
 SUMMARY_PATIENCE = 600.0  # seconds that a process waits for others that write the summary, too
