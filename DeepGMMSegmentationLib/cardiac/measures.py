@@ -18,19 +18,10 @@ from .aha import Aha, insertion_index, measure_segments
 from .infarct import INFARCT, Infarct, measure_infarct, measure_infarct_per_slice
 from .obstruction import find_cores
 from .quality import find_warnings
-from .remote import remote_myocardium
+from .remote import Remote, find_lge, measure_remote, proposed_remote
 from .sizes import WALL, TissueSize, mask, measure_sizes, volume_ml
 from .thresholds import Yardstick, measure_yardsticks
 from .uncertainty import Volume, entropy, estimate_volume
-
-
-@dataclass(frozen=True)
-class Remote:
-    """The remote myocardium that n-SD was taken from: its voxels, their mean and deviation."""
-
-    voxels: int
-    mean: float
-    deviation: float
 
 
 @dataclass(frozen=True)
@@ -194,7 +185,7 @@ def measure(
         ),
         mean_entropy=float(entropy(result.probabilities)[labels > 0].mean()),
         agreement=agreement,
-        remote=_remote(result, images, remote),
+        remote=measure_remote(result, images, remote),
         yardsticks=tuple(sized),
         warnings=(*find_warnings(result, images), *(segments.warnings if segments else ())),
         notes=(*notes, *missing),
@@ -259,25 +250,6 @@ def _volumes(result: Result) -> list[Volume]:
     return [estimate_volume(name, values, result.spacing) for name, values in maps.items()]
 
 
-def proposed_remote(result: Result, images: np.ndarray) -> Optional[np.ndarray]:
-    """Return the remote myocardium that `remote_myocardium` proposes; None without LGE or wall.
-
-    Parameters
-    ----------
-    result : Result
-    images : ndarray, shape ``(M, *result.labels.shape)``
-    """
-    lge = _lge(result, images)
-    if lge is None or not mask(result.labels, result.tissues, WALL).any():
-        return None
-    stack = (1, *lge.shape)[-3:]
-    spacing = (1.0, *result.spacing)[-3:]
-    remote = remote_myocardium(
-        lge.reshape(stack), result.labels.reshape(stack), result.tissues, spacing
-    )
-    return remote.reshape(lge.shape)
-
-
 def _with_cores(result: Result, notes: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return labels in which dark cores within the scar are no-reflow, and the tissues' names."""
     labels, tissues = result.labels, _told(result)
@@ -330,22 +302,6 @@ def _measured(
     return told(whole, lge=True, t2=not without_t2.any()), parts
 
 
-def _lge(result: Result, images: Optional[np.ndarray]) -> Optional[np.ndarray]:
-    """Return the LGE image, or None without one."""
-    place = lge_index(result.roles)
-    return None if place is None or images is None else images[place]
-
-
-def _remote(
-    result: Result, images: Optional[np.ndarray], remote: Optional[np.ndarray]
-) -> Optional[Remote]:
-    lge = _lge(result, images)
-    if lge is None or remote is None or np.count_nonzero(remote) < 2:
-        return None
-    values = lge[remote & np.isfinite(lge)].astype(float)
-    return Remote(values.size, float(values.mean()), float(values.std(ddof=1)))
-
-
 def _yardsticks(
     result: Result,
     images: Optional[np.ndarray],
@@ -353,7 +309,7 @@ def _yardsticks(
     phase_sensitive: bool,
 ) -> tuple[list[Yardstick], list[str]]:
     labels, tissues = result.labels, result.tissues
-    wall, lge = mask(labels, tissues, WALL), _lge(result, images)
+    wall, lge = mask(labels, tissues, WALL), find_lge(result, images)
     if lge is None or remote is None or not wall.any():
         return [], ["There is no LGE image with a named wall, so there is no n-SD and no FWHM."]
     return measure_yardsticks(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 from scipy import ndimage
 
+from ..priors import lge_index
+from ..result import Result
 from .chords import outline_ventricle
 from .infarct import INFARCT
 from .sizes import WALL, mask
@@ -14,6 +18,15 @@ from .sizes import WALL, mask
 WIDTH = 60.0  # degrees: as much as a segment of the American Heart Association
 STEP = 15.0  # degrees between the sectors that are compared
 SHARE = 0.5  # of the usual number of voxels that a sector must have to be compared
+
+
+@dataclass(frozen=True)
+class Remote:
+    """The remote myocardium that n-SD was taken from: its voxels, their mean and deviation."""
+
+    voxels: int
+    mean: float
+    deviation: float
 
 
 def remote_myocardium(
@@ -68,3 +81,39 @@ def remote_myocardium(
     remote = np.zeros(inner.shape, bool)
     remote[z[chosen], y[chosen], x[chosen]] = True
     return remote
+
+
+def proposed_remote(result: Result, images: np.ndarray) -> Optional[np.ndarray]:
+    """Return the remote myocardium that `remote_myocardium` proposes; None without LGE or wall.
+
+    Parameters
+    ----------
+    result : Result
+    images : ndarray, shape ``(M, *result.labels.shape)``
+    """
+    lge = find_lge(result, images)
+    if lge is None or not mask(result.labels, result.tissues, WALL).any():
+        return None
+    stack = (1, *lge.shape)[-3:]
+    spacing = (1.0, *result.spacing)[-3:]
+    remote = remote_myocardium(
+        lge.reshape(stack), result.labels.reshape(stack), result.tissues, spacing
+    )
+    return remote.reshape(lge.shape)
+
+
+def find_lge(result: Result, images: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """Return the LGE image, or None without one."""
+    place = lge_index(result.roles)
+    return None if place is None or images is None else images[place]
+
+
+def measure_remote(
+    result: Result, images: Optional[np.ndarray], remote: Optional[np.ndarray]
+) -> Optional[Remote]:
+    """Return mean and deviation of LGE in remote myocardium; None of fewer than two voxels."""
+    lge = find_lge(result, images)
+    if lge is None or remote is None or np.count_nonzero(remote) < 2:
+        return None
+    values = lge[remote & np.isfinite(lge)].astype(float)
+    return Remote(values.size, float(values.mean()), float(values.std(ddof=1)))

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..cardiac.aha import Aha
 from ..cardiac.infarct import SALVAGE, Infarct
-from ..cardiac.measures import Measures, proposed_remote
+from ..cardiac.measures import Measures
+from ..cardiac.remote import proposed_remote
 from ..cardiac.sizes import TissueSize
 from ..cardiac.uncertainty import draw_entropy
 from ..result import PRESENT, Result

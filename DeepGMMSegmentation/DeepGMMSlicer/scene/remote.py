@@ -23,7 +23,7 @@ def proposeRemote(node: Any) -> Any:
     InvalidInput
         If the segmentation is no result, or no such region can be told.
     """
-    from DeepGMMSegmentationLib.cardiac.measures import proposed_remote
+    from DeepGMMSegmentationLib.cardiac.remote import proposed_remote
 
     result, _names = readResult(node)
     images = readImages(node)

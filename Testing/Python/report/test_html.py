@@ -13,7 +13,8 @@ import SimpleITK as sitk
 from true_result import truth
 
 from DeepGMMSegmentationLib import InvalidInput, Settings
-from DeepGMMSegmentationLib.cardiac.measures import measure, proposed_remote
+from DeepGMMSegmentationLib.cardiac.measures import measure
+from DeepGMMSegmentationLib.cardiac.remote import proposed_remote
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.mixture.postprocess import clean
 from DeepGMMSegmentationLib.report.html import render_report
