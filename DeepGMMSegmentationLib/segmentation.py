@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional, Union
 
@@ -101,13 +101,14 @@ def segment(
     trained = TrainedNetwork.load(network) if isinstance(network, (str, Path)) else network
     if settings is None:
         settings = trained.settings if trained else Settings()
-    task = _Task.checked(images, roi, seeds, spacing, roles, settings, trained, refine, regularizer)
+    task = _Task.checked(
+        images, roi, seeds, spacing, roles, told, settings, trained, refine, regularizer
+    )
     with one_thread(task.small):
         drawn = task.ask_drawings()
         problem = task.pose(drawn)
         fits = task.fit(problem, progress, heartbeat)
-        result = task.conclude(problem, fits, drawn, began)
-    return replace(result, doubts=task.doubt_roles(told, drawn))
+        return task.conclude(problem, fits, drawn, began)
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class _Task:
     strokes: Optional[np.ndarray]
     spacing: tuple[float, ...]
     roles: tuple[str, ...]
+    told: tuple[Optional[str], ...]
     settings: Settings
     trained: Optional[TrainedNetwork]
     refine: int
@@ -134,6 +136,7 @@ class _Task:
         seeds: Optional[ArrayLike],
         spacing: Optional[Sequence[float]],
         roles: Optional[Sequence[str]],
+        told: Optional[Sequence[Optional[str]]],
         settings: Settings,
         trained: Optional[TrainedNetwork],
         refine: int,
@@ -148,6 +151,12 @@ class _Task:
             )
         stack, region, strokes = check_arrays(images, roi, seeds, settings.classes)
         roles = check_roles(roles, len(stack))
+        told = (None,) * len(roles) if told is None else tuple(told)
+        if len(told) != len(roles):
+            raise InvalidInput(
+                f"told has {len(told)} entries but there are {len(roles)} sequences; give one of "
+                "each, None where its name tells nothing."
+            )
         if settings.means is not None and len(settings.means[0]) != len(stack):
             raise InvalidInput(
                 f"means has {len(settings.means[0])} values per class but there are {len(stack)} "
@@ -181,6 +190,7 @@ class _Task:
             strokes,
             spacing,
             roles,
+            told,
             settings,
             trained,
             refine,
@@ -209,15 +219,17 @@ class _Task:
         """Return what drawn hearts teach of the case, where the settings want it."""
         return infer_proportions(*self.stack, self.roles, self.settings)
 
-    def doubt_roles(
-        self, told: Optional[Sequence[Optional[str]]], drawn: Optional[Proportions]
-    ) -> tuple[str, ...]:
+    def doubt_roles(self, drawn: Optional[Proportions]) -> tuple[str, ...]:
         """Return what speaks against the sequences being what they are called."""
-        doubts = contradictions(self.roles, told or ())
-        if drawn and are_interchanged(*self.stack, self.roles, self.settings.device):
+        doubts = contradictions(self.roles, self.told)
+        if drawn is None:
+            return tuple(doubts)
+        excess = drawn.placement.excess if drawn.placement else 0.0
+        device = self.settings.device
+        if are_interchanged(*self.stack, self.roles, excess=excess, device=device):
             doubts.append(
                 "LGE and bSSFP may have been taken for each other, because bSSFP shows an infarct "
-                "as LGE should, and LGE hardly any; check which file is which."
+                "as LGE should, and LGE hardly any; check which file is which, then segment again."
             )
         return tuple(doubts)
 
@@ -297,6 +309,7 @@ class _Task:
             if drawn is None or len(shape) == 2
             else drawn.intervals(probabilities, self.spacing),
             placement=vars(drawn.placement) if drawn and drawn.placement else None,
+            doubts=self.doubt_roles(drawn),
         )
         if settings.min_island:
             result = clean(result, settings.min_island)

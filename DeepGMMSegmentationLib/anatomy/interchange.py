@@ -20,18 +20,27 @@ def are_interchanged(
     roi: np.ndarray,
     spacing: Sequence[float],
     roles: Sequence[str],
+    *,
+    excess: float = 0.0,
     device: str = "cpu",
 ) -> bool:
     """Return whether bSSFP shows an infarct as LGE should, and LGE does so much less.
 
-    Parameters as in `tissues.tissue_probabilities`. Hearts without an infarct tell nothing.
+    Looked at are the slices that both reach. Hearts without an infarct tell nothing. Parameters as
+    in `tissues.tissue_probabilities`.
     """
     if not {LGE, "bSSFP"} <= set(roles):
         return False
+    pair = images[[list(roles).index(role) for role in (LGE, "bSSFP")]]
+    whole = (np.isfinite(pair).all(axis=0) | ~roi).all(axis=(1, 2))
+    roi = roi & whole[:, None, None]
+    if not roi.any():
+        return False
     seen = []
-    for role in (LGE, "bSSFP"):
-        image = images[[list(roles).index(role)]]
-        probabilities = tissue_probabilities(image, roi, spacing, [LGE], device=device)
+    for image in pair:
+        probabilities = tissue_probabilities(
+            image[None], roi, spacing, [LGE], excess=excess, device=device
+        )
         seen.append(weigh(probabilities, spacing, [LGE]).infarct or 0.0)
     late, cine = seen
     return cine > SURE and cine * (1 - late) > TIMES * late * (1 - cine)

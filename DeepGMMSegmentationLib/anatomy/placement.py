@@ -16,7 +16,7 @@ from .stack import Stack
 SHARP = (LGE, DARK_BLOOD_LGE, "bSSFP")  # T2 alone shows the outline too poorly
 LEAST_SLICES = 4  # in which a ventricle is seen, for a profile along the stack
 SPARE = 0.02  # of its radius, that a region may lose rather than reach beyond the ventricle
-MOST = 0.2  # of its radius, that is taken to lie beyond
+MOST_EXCESS = 0.2
 ALIKE = 0.095  # deviation of the areas' ratio, in logarithms, of profiles that agree
 
 
@@ -29,7 +29,8 @@ class Placement:
     overlap : float
         Median Dice over the slices; 0 stands for a slice in which none is seen.
     beside : float
-        Median distance of the region's centre from the ventricle's, in mm, directions considered.
+        Length of the median displacement (y, x) of the ventricle's centre from the region's, in mm;
+        0 where none is seen.
     further : float
         How many times better the ventricle's sizes, slice by slice, would follow the region's if
         that lay one slice further or back; 1 where they agree as they are, or there are too few.
@@ -45,7 +46,7 @@ class Placement:
     @property
     def excess(self) -> float:
         """How far the region reaches beyond the ventricle, over its radius, with a little spare."""
-        return min(max(1 + SPARE - self.radius, 0.0), MOST)
+        return min(max(1 + SPARE - self.radius, 0.0), MOST_EXCESS)
 
 
 @one_thread()

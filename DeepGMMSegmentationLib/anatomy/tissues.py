@@ -55,8 +55,8 @@ def tissue_probabilities(
     roles : sequence of str
         Which sequence each image is.
     excess : float
-        How far the region reaches beyond the ventricle, over its radius. So broad a rim is not
-        shown to the network, and its voxels are what those next to them are.
+        How far the region reaches beyond the ventricle, as a fraction of its radius. A rim of that
+        width is hidden from the network; its voxels take the values of those nearest to them.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N".
 
@@ -165,13 +165,16 @@ def _depth(masks: np.ndarray) -> np.ndarray:
     return distance / np.maximum(distance.max(axis=(1, 2), keepdims=True), 1)
 
 
-def _without_rim(regions: np.ndarray, pixel: Sequence[float], part: float) -> np.ndarray:
-    """Return regions ``(Z, Y, X)`` without a rim as broad as a part of each one's radius."""
+def _without_rim(regions: np.ndarray, pixel: Sequence[float], fraction: float) -> np.ndarray:
+    """Return regions ``(Z, Y, X)`` without a rim as wide as this fraction of each one's radius.
+
+    The pixel's sides (y, x) are in mm.
+    """
     cores = []
     for region in regions:
         depth = ndimage.distance_transform_edt(np.pad(region, 1), pixel)[1:-1, 1:-1]
         radius = np.sqrt(region.sum() * pixel[0] * pixel[1] / np.pi)
-        core = depth > part * radius
+        core = depth > fraction * radius
         cores.append(core if core.any() else region)
     return np.stack(cores)
 

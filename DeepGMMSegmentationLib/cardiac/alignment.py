@@ -60,18 +60,20 @@ def estimate_shift(
 def find_moved_slices(
     fixed: np.ndarray, moving: np.ndarray, roi: np.ndarray, spacing: Sequence[float]
 ) -> list[int]:
-    """Return the slices in which `moving` fits `fixed` clearly better more than 3 mm further.
+    """Return the slices in which `moving` fits `fixed` clearly better when shifted by over 3 mm.
 
     As after a breath hold at another depth. Each slice is shifted as all are in `estimate_shift`,
-    by itself; one alone is easily mistaken. Parameters as there.
+    by itself and by 5 pixels at most; one alone is easily mistaken. Parameters as there.
     """
     near = _surroundings(roi, spacing) & np.isfinite(fixed) & np.isfinite(moving)
+    if not near.any():
+        return []
+    a, b = _bins(fixed, fixed[near]), _bins(moving, moving[near])
     moved = []
     for index in np.flatnonzero(near.any(axis=(1, 2))):
         y, x = np.nonzero(near[index])
-        a = _bins(fixed[index], fixed[near])[y, x]
-        b = _bins(moving[index], moving[near])
-        fits = [_mutual_information(a, b[y + dy, x + dx]) for dy, dx in SHIFTS]
+        own = a[index, y, x]
+        fits = [_mutual_information(own, b[index, y + dy, x + dx]) for dy, dx in SHIFTS]
         best = int(np.argmax(fits))
         far = np.hypot(*np.multiply(SHIFTS[best], spacing[1:])) > FAR
         if far and fits[best] > CLEARER * fits[0]:

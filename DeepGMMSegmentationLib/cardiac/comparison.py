@@ -108,10 +108,7 @@ def compare(baseline: Mapping[str, Any], followup: Mapping[str, Any]) -> Compari
         raise InvalidInput("Both are the same result; choose those of two examinations.")
     for name, record in (("baseline", baseline), ("follow-up", followup)):
         if not conforms(record, Measures):
-            raise InvalidInput(
-                f"The {name} is not what this version measures, as results of others are not; "
-                "segment it again."
-            )
+            raise InvalidInput(f"The {name} is no result of this version; segment it again.")
         if record["infarct"] is None or record["infarct"]["myocardium"]["grams"] is None:
             raise InvalidInput(
                 f"The {name} has no mass of myocardium; compare results in three dimensions whose "

@@ -58,7 +58,7 @@ def _clipped(result: Result, images: np.ndarray) -> list[str]:
         percent = 100 * np.mean(inside == inside.max()) if inside.size else 0.0
         if percent >= CLIPPED:
             warnings.append(
-                f"{role} is clipped: {percent:.0f} % of the region have its largest grey value, so "
+                f"{role} is clipped: {percent:.0f} % of the region has its largest grey value, so "
                 "that what is brighter cannot be told apart; export it with its whole range of "
                 "grey values."
             )
@@ -84,7 +84,7 @@ def _misaligned(result: Result, images: np.ndarray) -> list[str]:
             if len(moved) >= max(MOVED * np.count_nonzero(both.any(axis=(1, 2))), 2):
                 warnings.append(
                     f"{pair} by more than 3 mm in slices {', '.join(str(z + 1) for z in moved)}, "
-                    "each another way, as after different breath holds; register them slice by "
+                    "but not in all, as after different breath holds; register them slice by "
                     "slice, then segment again."
                 )
         order = estimate_order(fixed, moving, roi, spacing)

@@ -125,8 +125,8 @@ def _uncounted(result: Result) -> list[str]:
     if looked_for or "scar" in result.absent or probability <= UNDECIDED[0]:
         return []
     return [
-        f"There may be microvascular obstruction (probability {100 * probability:.0f} %) beyond "
-        "the dark cores enclosed by scar, which alone are counted; look for it on the LGE image "
+        f"There may be microvascular obstruction (probability {100 * probability:.0f} %); no more "
+        "than dark cores that scar encloses is counted as such; look for it on the LGE image "
         "before you rely on its size."
     ]
 

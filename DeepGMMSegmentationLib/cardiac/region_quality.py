@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..result import Result
@@ -28,7 +30,7 @@ def doubt_region(result: Result) -> list[str]:
     """Return what looks wrong with the region, one sentence each; nothing where it is no heart."""
     if not set(result.tissues) & set(WALL):
         return []
-    warnings = _off_the_ventricle(result)
+    warnings = [] if result.placement is None else doubt_placement(result.placement)
     if result.labels.ndim == 3:
         warnings += [*_implausible(result), *_with_gaps(result), *_jumping(result)]
     return warnings
@@ -77,34 +79,42 @@ def _jumping(result: Result) -> list[str]:
     ]
 
 
-def _off_the_ventricle(result: Result) -> list[str]:
-    if result.placement is None:
-        return []
-    overlap, beside = result.placement["overlap"], result.placement["beside"]
-    percent = 100 * abs(result.placement["radius"] - 1)
-    warnings = []
-    if overlap < OVERLAP or beside > BESIDE:
+def doubt_placement(placement: Mapping[str, float]) -> list[str]:
+    """Return what looks wrong with how a region lies on the ventricle, one sentence each.
+
+    Parameters
+    ----------
+    placement : mapping
+        The fields of `anatomy.placement.Placement`.
+    """
+    overlap, beside, radius = (placement[name] for name in ("overlap", "beside", "radius"))
+    percent, elsewhere, warnings = 100 * abs(radius - 1), "", []
+    if overlap == 0:
+        elsewhere = "none is seen there"
+    elif beside > BESIDE:
+        elsewhere = f"its centre lies {beside:.0f} mm beside"
+    elif radius > NARROW:
         warnings.append(
-            "The region is not where the left ventricle seems to be (the region network's outline "
-            f"agrees with it to a Dice of {overlap:.2f}, and its centre lies {beside:.0f} mm "
-            "beside); look at its border on the images, and draw it anew where it is off: every "
-            "figure here rests on it."
+            f"The region seems too small, the ventricle that is seen being {percent:.0f} % wider. "
+            "Healthy wall that is left out makes the infarct's percentage too large; look at the "
+            "region's border on the images, and correct it."
         )
-    if result.placement["radius"] > NARROW:
-        warnings.append(
-            f"The region seems too small, the ventricle that is seen being {percent:.0f} % wider; "
-            "wall that is left out makes the infarct's share of it too large. Look at its border "
-            "on the images."
-        )
-    elif result.placement["radius"] < WIDE:
+    elif radius < WIDE:
         warnings.append(
             f"The region seems too large, the ventricle that is seen being {percent:.0f} % "
-            "narrower; what is no wall makes the infarct's share of it too small. Look at its "
-            "border on the images."
+            "narrower. Tissue that is not wall makes the infarct's percentage too small; look at "
+            "the region's border on the images, and correct it."
         )
-    if result.placement["further"] > FURTHER:
+    elif overlap < OVERLAP:
+        elsewhere = f"its border is another one (Dice {overlap:.2f})"
+    if elsewhere:
         warnings.append(
-            "The region would fit the left ventricle better one slice further or back; check that "
-            "its slices are those of the images."
+            f"The region is not where the left ventricle seems to be: {elsewhere}; look at it on "
+            "the images, and draw it anew where it is off, for every figure here rests on it."
+        )
+    if placement["further"] > FURTHER:
+        warnings.append(
+            "The region would fit the left ventricle better if it were moved by one slice; check "
+            "that its slices are those of the images."
         )
     return warnings

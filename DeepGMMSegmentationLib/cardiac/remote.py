@@ -113,7 +113,9 @@ def measure_remote(
 ) -> Optional[Remote]:
     """Return mean and deviation of LGE in remote myocardium; None of fewer than two voxels."""
     lge = find_lge(result, images)
-    if lge is None or remote is None or np.count_nonzero(remote) < 2:
+    if lge is None or remote is None:
         return None
     values = lge[remote & np.isfinite(lge)].astype(float)
+    if values.size < 2:
+        return None
     return Remote(values.size, float(values.mean()), float(values.std(ddof=1)))

@@ -68,7 +68,7 @@ def contradictions(roles: Sequence[str], told: Sequence[Optional[str]]) -> list[
         f"The image taken as {role} is {name} by its own name or DICOM header; check which file is "
         "which."
         for role, name in zip(roles, told)
-        if name is not None and role in known and known[role] != known[name]
+        if role in known and name in known and known[role] != known[name]
     ]
 
 

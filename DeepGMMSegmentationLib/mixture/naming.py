@@ -25,6 +25,7 @@ class Named:
     labels : ndarray of uint8, shape ``(Z, H, W)``
         k + 1, and 0 outside the region.
     probabilities : ndarray of float32, shape ``(K, Z, H, W)``
+        Of the tissues; 0 outside the region.
     means, covariances, proportions : ndarray, shapes ``(B, K, M)``, ``(B, K, M, M)``, ``(B, K)``
         In normalised units; the proportions are shares of the responsibilities.
     margins : tuple of float, optional

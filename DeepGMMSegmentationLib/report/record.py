@@ -12,7 +12,7 @@ from ..io.sealed import read_record
 
 
 @dataclass(frozen=True)
-class Tissue:
+class TissueName:
     """A tissue's name; its label is its place, from 1."""
 
     name: str
@@ -28,7 +28,7 @@ class Record:
         Of `Settings.to_dict`.
     network : str or None
         Which trained network made it.
-    tissues : tuple of Tissue
+    tissues : tuple of TissueName
     measures : Measures
     inputs, outputs : dict of str to str
         Digests of the files that the result was made from, and of those beside the record.
@@ -36,7 +36,7 @@ class Record:
 
     settings: dict[str, Any]
     network: Optional[str]
-    tissues: tuple[Tissue, ...]
+    tissues: tuple[TissueName, ...]
     measures: Measures
     inputs: dict[str, Optional[str]]
     outputs: dict[str, str]

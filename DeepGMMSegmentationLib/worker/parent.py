@@ -100,7 +100,7 @@ class Worker:
             self.stop()
             raise errors.DeepGMMError(
                 f"The computation ended unexpectedly ({reason}), perhaps for lack of memory; "
-                "choose fewer filters, fewer slices or a smaller margin."
+                "close other programs, or choose fewer filters, fewer slices or a smaller margin."
             )
         return said
 

@@ -1,6 +1,6 @@
 """What is reported of the cases that a clinic brings, as a table.
 
-Figures are of one synthetic heart; what can be told in some hearts only is counted over several.
+Figures are of one synthetic heart; warnings are counted over several.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from off_the_map import redrawn
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.anatomy.interchange import are_interchanged
 from DeepGMMSegmentationLib.anatomy.placement import place_on_ventricle
 from DeepGMMSegmentationLib.cardiac.measures import Measures, measure
-from DeepGMMSegmentationLib.cardiac.region_quality import BESIDE, FURTHER, OVERLAP
+from DeepGMMSegmentationLib.cardiac.region_quality import doubt_placement
 from DeepGMMSegmentationLib.case import check_region_values
 from DeepGMMSegmentationLib.hearts.sample import Heart, heart
 from DeepGMMSegmentationLib.io.sequences import role
@@ -60,7 +61,7 @@ def misplaced(case: Heart, millimetres: float = 0, slices: int = 0) -> bool:
     roi[slice(slices) if slices >= 0 else slice(slices, None)] = False
     place = place_on_ventricle(case.images, roi, case.spacing, case.roles)
     assert place is not None
-    return place.overlap < OVERLAP or place.beside > BESIDE or place.further > FURTHER
+    return bool(doubt_placement(vars(place)))
 
 
 def interchanged(case: Heart, order: tuple[int, ...] = (0, 1, 2)) -> bool:
@@ -78,7 +79,7 @@ def row(what: str, answer: str) -> None:
     print(f"| {what} | {answer} |", flush=True)
 
 
-def told_of_images(case: Heart) -> None:
+def print_images(case: Heart) -> None:
     """Print what is told of images that are not fit to be measured."""
     clipped = case.images.copy()
     clipped[0] = np.minimum(clipped[0], np.quantile(clipped[0][case.roi], 0.8))
@@ -91,9 +92,15 @@ def told_of_images(case: Heart) -> None:
     row("LGE 4 mm off in two of three slices", told(measures, "breath holds"))
 
 
-def counted(hearts: list[Heart]) -> None:
+def print_counts(hearts: list[Heart]) -> None:
     """Print in how many hearts there is a warning, where it is not in all."""
     row("the region as it should be", count(hearts, misplaced))
+    for millimetres in (-3, 3):
+        name = "small" if millimetres < 0 else "large"
+        row(
+            f"the region {abs(millimetres)} mm too {name}",
+            count(hearts, lambda heart, off=millimetres: misplaced(redrawn(heart, off))),
+        )
     for millimetres in (4, 6, 8):
         row(
             f"the region {millimetres} mm beside",
@@ -155,8 +162,8 @@ def main() -> None:
     score = dice(result.labels, np.minimum(case.labels, 2), 2).mean()
     row("bSSFP, four times as bright at the base", f"mean Dice {score:.2f}")
     hearts = [heart(seed) for seed in range(20, 20 + arguments.hearts)]
-    told_of_images(case)
-    counted(hearts)
+    print_images(case)
+    print_counts(hearts)
 
 
 if __name__ == "__main__":

@@ -338,6 +338,7 @@ def bad(message, images=None, roi=None, chosen=None, **options):
 
 def test_bad_images_and_regions_are_refused():
     images, truth = rings()
+    bad("told has 1 entries", told=["LGE"])
     bad("give real numbers", images=images.astype(complex))
     bad("give real numbers", images=images[0, 0])
     bad("no images", images=images[:0])

@@ -26,6 +26,17 @@ def test_it_is_a_warning_of_the_result():
     assert any("taken for each other" in text for text in find_warnings(result, images))
 
 
+def test_slices_without_bssfp_tell_nothing():
+    case = heart(5)
+    images, healthy = case.images.copy(), case.labels == 2
+    lost = case.labels > 2
+    images[0][lost] = np.random.default_rng(0).choice(images[0][healthy], np.count_nonzero(lost))
+    images[2, 3:] = np.nan
+    assert not are_interchanged(images, case.roi, case.spacing, case.roles)
+    images[2] = np.nan
+    assert not are_interchanged(images, case.roi, case.spacing, case.roles)
+
+
 def test_one_of_them_alone_tells_nothing():
     case = heart(5)
     assert not are_interchanged(case.images[2:], case.roi, case.spacing, ("LGE",))

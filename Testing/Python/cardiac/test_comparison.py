@@ -129,8 +129,8 @@ def test_classes_without_names_are_refused(acute, late):
     ],
 )
 def test_what_is_not_measured_by_this_version_is_refused(acute, late, change):
-    with pytest.raises(InvalidInput, match="The baseline is not what this version measures"):
+    with pytest.raises(InvalidInput, match="The baseline is no result of this version"):
         compare({**record(acute), **change}, record(late))
     without = {key: value for key, value in record(late).items() if key not in change}
-    with pytest.raises(InvalidInput, match="The follow-up is not what this version measures"):
+    with pytest.raises(InvalidInput, match="The follow-up is no result of this version"):
         compare(record(acute), without)

@@ -33,7 +33,7 @@ def test_slices_of_different_breath_holds(case, moved):
     doubts = [text for text in doubt_images(truth(case), images) if "breath holds" in text]
     assert len(doubts) == 2
     assert all(case.roles[moved] in text for text in doubts)
-    assert all("in slices 2, 4, 5, 7, 9, each" in text for text in doubts)
+    assert all("in slices 2, 4, 5, 7, 9, but" in text for text in doubts)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -162,5 +162,6 @@ def test_a_dicom_header_tells_the_role(tmp_path, tags, expected):
 def test_what_a_name_says_against_the_role():
     roles = ("LGE", "bSSFP", "T2", "dark-blood LGE", "flair")
     assert contradictions(roles, ("LGE", None, "T2", "LGE", "T2")) == []
+    assert contradictions(("LGE",), ("flair",)) == []
     (doubt,) = contradictions(("LGE", "bSSFP"), ("bSSFP", None))
     assert doubt.startswith("The image taken as LGE is bSSFP by its own name")

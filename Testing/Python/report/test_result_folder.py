@@ -21,6 +21,7 @@ from scipy import stats
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.priors import Prior
 from DeepGMMSegmentationLib.report.figures import draw_figure
+from DeepGMMSegmentationLib.report.record import read_result
 from DeepGMMSegmentationLib.report.result_folder import OUTPUTS, Wanted, write_result
 from DeepGMMSegmentationLib.tissues import PRESETS, TISSUES
 
@@ -185,6 +186,19 @@ def test_the_record_tells_what_was_done_and_found(written):
         assert mixture["means"][i] == pytest.approx(
             [images[m][truth == i + 1].mean() for m in range(2)], abs=10
         )
+
+
+@pytest.mark.parametrize("seen", [0, 1, 2])
+def test_a_record_is_read_again_whatever_could_not_be_measured(tmp_path, seen):
+    result, images, reference, truth = case()
+    remote = np.zeros(truth.shape, bool)
+    remote[2, 12, 18:21] = True
+    images = images.copy()
+    images[0, 2, 12, 18 + seen : 21] = np.nan
+    write_result(result, images, reference, tmp_path / "out", remote=remote)
+    record = read_result(tmp_path / "out")
+    assert record is not None
+    assert (record["measures"]["remote"] is None) == (seen < 2)
 
 
 def test_numbers_that_json_has_not_become_null():
