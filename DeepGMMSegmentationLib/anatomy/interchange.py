@@ -36,11 +36,15 @@ def are_interchanged(
     roi = roi & whole[:, None, None]
     if not roi.any():
         return False
-    seen = []
-    for image in pair:
-        probabilities = tissue_probabilities(
-            image[None], roi, spacing, [LGE], excess=excess, device=device
-        )
-        seen.append(weigh(probabilities, spacing, [LGE]).infarct or 0.0)
-    late, cine = seen
-    return cine > SURE and cine * (1 - late) > TIMES * late * (1 - cine)
+
+    def probability(image: np.ndarray) -> float:
+        """Return how probable an infarct is by an image that is taken for LGE."""
+        told = tissue_probabilities(image[None], roi, spacing, [LGE], excess=excess, device=device)
+        return weigh(told, spacing, [LGE]).infarct or 0.0
+
+    late, cine = pair
+    by_cine = probability(cine)
+    if by_cine <= SURE:
+        return False
+    by_late = probability(late)
+    return by_cine * (1 - by_late) > TIMES * by_late * (1 - by_cine)
