@@ -103,7 +103,8 @@ class Run:
             if self._steps is not None:
                 self._timer.setInterval(0)
             if result is not None:
-                qt.QTimer.singleShot(0, lambda: self._end(result, None))
+                # Not 0, which Qt may let come before what waits.
+                qt.QTimer.singleShot(1, lambda: self._end(result, None))
             else:
                 self._timer.start()
 
