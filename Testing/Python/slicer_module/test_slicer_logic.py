@@ -27,9 +27,12 @@ def content(scene):
 
 
 class LogicTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.logic = DeepGMMSegmentationLogic()  # whose process takes seconds to start
+
     def setUp(self):
         slicer.mrmlScene.Clear()
-        self.logic = DeepGMMSegmentationLogic()
         *self.volumes, self.region, self.truth, self.insertion = sampledata.loadSample()
 
     def process(self, **changes):
