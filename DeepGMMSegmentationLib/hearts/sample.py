@@ -171,8 +171,9 @@ class _Anatomy:
         x0, y0 = self._axis(height)
         x, y = x - x0, y - y0
         r, angle = np.hypot(x, y), np.arctan2(-y, x)
-        outer, wall = self._epicardium(angle, height), self._thickness(angle, height)
-        depth = 1 - (outer - r) / wall  # 0 at the endocardium, 1 at the epicardium
+        near = r < 1.1 * self.radius + 4  # mm: beyond the epicardium and the fat on it
+        outer = np.zeros(r.shape)
+        outer[near] = self._epicardium(angle[near], height)
 
         tissue = np.full(r.shape, LUNG, dtype=np.uint8)
         rv = self._rv_level(r, angle, height)
@@ -185,12 +186,22 @@ class _Anatomy:
         tissue[chest > 24] = LUNG  # air outside the body looks the same
         tissue[rv < 0] = OTHER_MUSCLE
         tissue[rv < -3.5] = RV_BLOOD
-        tissue[r < outer] = MUSCLE
+        inside = r < outer
+        x, y = (np.broadcast_to(line, r.shape)[inside] for line in (x, y))
+        tissue[inside] = self._ventricle(x, y, outer[inside], height)
+        return tissue
 
+    def _ventricle(
+        self, x: np.ndarray, y: np.ndarray, outer: np.ndarray, height: float
+    ) -> np.ndarray:
+        """Return the tissue index at points from the axis, (N,), within the epicardium."""
+        r, angle = np.hypot(x, y), np.arctan2(-y, x)
+        depth = 1 - (outer - r) / self._thickness(angle, height)  # 0 at the endocardium, 1 outside
+        tissue = np.full(r.shape, MUSCLE, dtype=np.uint8)
         turn = angle - self.infarct
         edema = self.edema_depth * self._extent(turn, height, self.edema_size)
         scar = self.transmurality * self._extent(turn, height, self.scar_size)
-        tissue[(depth < edema) & (r < outer)] = EDEMA
+        tissue[depth < edema] = EDEMA
         tissue[depth < scar] = SCAR
         if self.no_reflow:
             core = self._extent(turn, height, tuple(0.7 * size for size in self.scar_size))
@@ -250,13 +261,15 @@ def _fractions(anatomy: _Anatomy, slices: int) -> np.ndarray:
     grid = ((np.arange(PIXELS * FINE) + 0.5) / FINE - 0.5) * SPACING[1]
     offsets = (np.arange(FINE_Z) + 0.5) / FINE_Z - 0.5
     kinds = len(TISSUES + SURROUNDINGS)
+    pixels = np.arange(PIXELS**2).reshape(PIXELS, 1, PIXELS, 1)
     fractions = np.empty((kinds, slices, PIXELS, PIXELS), dtype=np.float32)
     for z in range(slices):
         painted = np.stack(
             [anatomy.paint(grid[None, :], grid[:, None], _height(z + o, slices)) for o in offsets]
         ).reshape(FINE_Z, PIXELS, FINE, PIXELS, FINE)
-        for kind in range(kinds):
-            fractions[kind, z] = (painted == kind).mean(axis=(0, 2, 4))
+        points = np.bincount((kinds * pixels + painted).ravel(), minlength=kinds * PIXELS**2)
+        parts = points / (FINE_Z * FINE**2)
+        fractions[:, z] = parts.reshape(PIXELS, PIXELS, kinds).transpose(2, 0, 1)
     return fractions
 
 
