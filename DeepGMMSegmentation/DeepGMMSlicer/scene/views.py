@@ -41,13 +41,12 @@ def showTableAndPlot(node: Any) -> Generator[None, None, None]:
 def showVolume(volume: Any) -> Generator[None, None, None]:
     """Show an image alone, and all of it, in the slice views; a step for each."""
     for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        logic = slicer.app.applicationLogic().GetSliceLogic(view)
-        if logic is not None:
-            composite = logic.GetSliceCompositeNode()
+        composite = _compositeNode(view)
+        if composite is not None:
             composite.SetBackgroundVolumeID(volume.GetID())
             composite.SetForegroundVolumeID(None)
             composite.SetLabelVolumeID(None)
-            logic.FitSliceToBackground()
+            slicer.app.applicationLogic().GetSliceLogic(view).FitSliceToBackground()
             yield
 
 
