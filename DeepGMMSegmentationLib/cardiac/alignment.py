@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
 from scipy import ndimage
+from scipy.special import rel_entr
 
 BINS = 12
 REACH = 5  # pixels searched each way
@@ -22,88 +24,84 @@ BETTER = 1.05  # times the mutual information of the given order
 SURROUNDINGS = 20.0  # mm around the region, in plane, whose borders help to align
 
 
-def estimate_shift(
-    fixed: np.ndarray, moving: np.ndarray, roi: np.ndarray, spacing: Sequence[float]
-) -> tuple[int, int]:
-    """Return the in-plane shift of `moving`, the same in all slices, that fits `fixed` best.
+@dataclass(frozen=True)
+class Alignment:
+    """How one sequence lies on another.
 
-    The mutual information over the region and 20 mm around it is computed at every whole-pixel
-    shift up to 5 pixels; it needs no common contrast (Viola and Wells, Int J Comput Vis
-    1997;24:137-154; Maes et al., IEEE Trans Med Imaging 1997;16:187-198). Intensities are first
-    ranked into equally filled bins, so that bright outliers do not matter. All slices are taken
-    together: one slice alone is too noisy to tell.
+    Attributes
+    ----------
+    shift : tuple of int
+        Pixels (y, x) by which all slices of `moving` lie too far along the axes:
+        ``moving[y + dy, x + dx]`` shows what ``fixed[y, x]`` shows.
+    moved : tuple of int
+        Slices that each fit clearly better when shifted by over 3 mm, as after a breath hold at
+        another depth. One alone is easily mistaken.
+    order : str or None
+        How the slices of `moving` would fit `fixed` clearly better than as they are: "in reverse
+        order" or "moved by one slice"; None where the given order is as good, or fewer than four
+        slices have both sequences.
+    """
+
+    shift: tuple[int, int]
+    moved: tuple[int, ...]
+    order: Optional[str]
+
+
+def estimate_alignment(
+    fixed: np.ndarray, moving: np.ndarray, roi: np.ndarray, spacing: Sequence[float]
+) -> Alignment:
+    """Return how a sequence lies on another, by their mutual information.
+
+    It is computed over the region and 20 mm around it, slice by slice and for all slices together,
+    at every whole-pixel shift up to 5 pixels; it needs no common contrast (Viola and Wells, Int J
+    Comput Vis 1997;24:137-154; Maes et al., IEEE Trans Med Imaging 1997;16:187-198). Intensities
+    are first ranked into equally filled bins, so that bright outliers do not matter.
 
     Parameters
     ----------
     fixed, moving : ndarray, shape ``(Z, Y, X)``
-        Two sequences on one grid.
+        Two sequences on one grid; NaN where they do not reach.
     roi : ndarray of bool, shape ``(Z, Y, X)``
         The region.
     spacing : sequence of float
         Millimetres per voxel, in array order.
-
-    Returns
-    -------
-    tuple of int
-        Pixels (y, x) by which `moving` lies too far along the axes: ``moving[y + dy, x + dx]``
-        shows what ``fixed[y, x]`` shows.
-    """
-    near = _surroundings(roi, spacing)
-    if not near.any():
-        return 0, 0
-    z, y, x = np.nonzero(near)
-    a = _bins(fixed[near], fixed[near])
-    b = _bins(moving, moving[near])
-    return max(SHIFTS, key=lambda s: _mutual_information(a, b[z, y + s[0], x + s[1]]))
-
-
-def find_moved_slices(
-    fixed: np.ndarray, moving: np.ndarray, roi: np.ndarray, spacing: Sequence[float]
-) -> list[int]:
-    """Return the slices in which `moving` fits `fixed` clearly better when shifted by over 3 mm.
-
-    As after a breath hold at another depth. Each slice is shifted as all are in `estimate_shift`,
-    by itself and by 5 pixels at most; one alone is easily mistaken. Parameters as there.
-    """
-    near = _surroundings(roi, spacing) & np.isfinite(fixed) & np.isfinite(moving)
-    if not near.any():
-        return []
-    a, b = _bins(fixed, fixed[near]), _bins(moving, moving[near])
-    moved = []
-    for index in np.flatnonzero(near.any(axis=(1, 2))):
-        y, x = np.nonzero(near[index])
-        own = a[index, y, x]
-        fits = [_mutual_information(own, b[index, y + dy, x + dx]) for dy, dx in SHIFTS]
-        best = int(np.argmax(fits))
-        far = np.hypot(*np.multiply(SHIFTS[best], spacing[1:])) > FAR
-        if far and fits[best] > CLEARER * fits[0]:
-            moved.append(int(index))
-    return moved
-
-
-def estimate_order(
-    fixed: np.ndarray, moving: np.ndarray, roi: np.ndarray, spacing: Sequence[float]
-) -> Optional[str]:
-    """Return how the slices of `moving` would fit `fixed` clearly better than as they are, if so.
-
-    The mutual information is computed slice by slice as in `estimate_shift`, in the given order,
-    in reverse order, and a slice further or back. Parameters as there.
-
-    Returns
-    -------
-    str or None
-        "in reverse order" or "moved by one slice"; None where the given order is as good, or fewer
-        than four slices have both sequences.
     """
     near = _surroundings(roi, spacing) & np.isfinite(fixed) & np.isfinite(moving)
     slices = np.flatnonzero(near.any(axis=(1, 2)))
+    if not slices.size:
+        return Alignment((0, 0), (), None)
+    rows, columns = (np.flatnonzero(near.any(axis=(0, axis))) for axis in (2, 1))
+    box = np.s_[:, rows[0] - REACH : rows[-1] + REACH + 1]
+    box = (*box, np.s_[columns[0] - REACH : columns[-1] + REACH + 1])
+    near = near[box]
+    a, b = (_bins(image[box], image[box][near]) for image in (fixed, moving))
+    z, y, x = np.nonzero(near)
+    cells = (np.searchsorted(slices, z) * BINS + a[near]) * BINS
+    joint = np.stack(
+        [
+            np.bincount(cells + b[z, y + dy, x + dx], minlength=len(slices) * BINS**2)
+            for dy, dx in SHIFTS
+        ]
+    ).reshape(len(SHIFTS), len(slices), BINS, BINS)
+    shift = SHIFTS[int(_mutual_information(joint.sum(axis=1)).argmax())]
+    fits = _mutual_information(joint)
+    distances = np.hypot(*np.multiply(SHIFTS, spacing[1:]).T)
+    far = distances[fits.argmax(axis=0)] > FAR
+    moved = slices[far & (fits.max(axis=0) > CLEARER * fits[0])]
+    return Alignment(shift, tuple(moved.tolist()), _order(a, b, near, slices))
+
+
+def _order(a: np.ndarray, b: np.ndarray, near: np.ndarray, slices: np.ndarray) -> Optional[str]:
+    """Return the order in which the slices fit better; see `Alignment`. Bin numbers as images."""
     if len(slices) < LEAST_SLICES:
         return None
-    a, b = _bins(fixed, fixed[near]), _bins(moving, moving[near])
 
     def fit(order: np.ndarray) -> float:
-        pairs = zip(slices, order)
-        return sum(_mutual_information(a[z][near[z]], b[other][near[z]]) for z, other in pairs)
+        joint = [
+            np.bincount(a[z][near[z]] * BINS + b[other][near[z]], minlength=BINS**2)
+            for z, other in zip(slices, order)
+        ]
+        return float(_mutual_information(np.reshape(joint, (-1, BINS, BINS))).sum())
 
     given = BETTER * fit(slices)
     if fit(slices[::-1]) > given:
@@ -123,12 +121,11 @@ def _surroundings(roi: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
     return near
 
 
-def _mutual_information(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the mutual information of two lists of bin numbers below `BINS`, in nats."""
-    joint = np.bincount(a * BINS + b, minlength=BINS * BINS).reshape(BINS, BINS) / a.size
-    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
-    some = joint > 0
-    return float((joint[some] * np.log(joint[some] / independent[some])).sum())
+def _mutual_information(joint: np.ndarray) -> np.ndarray:
+    """Return the mutual information ``(…)`` of joint histograms ``(…, BINS, BINS)``, in nats."""
+    joint = joint / joint.sum(axis=(-2, -1), keepdims=True)
+    independent = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
+    return rel_entr(joint, independent).sum(axis=(-2, -1))
 
 
 def _bins(values: np.ndarray, sample: np.ndarray) -> np.ndarray:

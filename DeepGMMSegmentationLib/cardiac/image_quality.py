@@ -8,7 +8,7 @@ import numpy as np
 
 from ..priors import DARK_BLOOD_LGE, LGE
 from ..result import Result
-from .alignment import estimate_order, estimate_shift, find_moved_slices
+from .alignment import estimate_alignment
 
 CLIPPED = 5.0  # percent of the region at its largest value
 MOVED = 1 / 3  # of the slices
@@ -72,25 +72,24 @@ def _misaligned(result: Result, images: np.ndarray) -> list[str]:
     warnings = []
     for (i, fixed), (j, moving) in combinations(enumerate(stacks), 2):
         both = roi & np.isfinite(fixed) & np.isfinite(moving)
-        dy, dx = estimate_shift(fixed, moving, both, spacing)
+        alignment = estimate_alignment(fixed, moving, both, spacing)
+        dy, dx = alignment.shift
         pair = f"{result.roles[j]} looks shifted against {result.roles[i]}"
         if max(abs(dy), abs(dx)) > 1:
             warnings.append(
                 f"{pair} by {dx} pixels along x and {dy} along y; register the sequences, then "
                 "segment again."
             )
-        else:
-            moved = find_moved_slices(fixed, moving, both, spacing)
-            if len(moved) >= max(MOVED * np.count_nonzero(both.any(axis=(1, 2))), 2):
-                warnings.append(
-                    f"{pair} by more than 3 mm in slices {', '.join(str(z + 1) for z in moved)}, "
-                    "but not in all, as after different breath holds; register them slice by "
-                    "slice, then segment again."
-                )
-        order = estimate_order(fixed, moving, roi, spacing)
-        if order is not None:
+        elif len(alignment.moved) >= max(MOVED * np.count_nonzero(both.any(axis=(1, 2))), 2):
             warnings.append(
-                f"{result.roles[j]} fits {result.roles[i]} better with its slices {order}; check "
-                "which way its slices run and where the stack begins, then segment again."
+                f"{pair} by more than 3 mm in slices "
+                f"{', '.join(str(z + 1) for z in alignment.moved)}, but not in all, as after "
+                "different breath holds; register them slice by slice, then segment again."
+            )
+        if alignment.order is not None:
+            warnings.append(
+                f"{result.roles[j]} fits {result.roles[i]} better with its slices "
+                f"{alignment.order}; check which way its slices run and where the stack begins, "
+                "then segment again."
             )
     return warnings

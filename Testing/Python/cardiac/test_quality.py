@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from true_result import truth
 
 from DeepGMMSegmentationLib import Settings, segment
-from DeepGMMSegmentationLib.cardiac.alignment import estimate_shift
+from DeepGMMSegmentationLib.cardiac.alignment import estimate_alignment
 from DeepGMMSegmentationLib.cardiac.quality import bhattacharyya, find_warnings
 from DeepGMMSegmentationLib.hearts.sample import heart
 
@@ -196,8 +196,10 @@ def test_best_shift_of_images_without_contrast_is_none():
     roi = np.zeros((1, 60, 60), bool)
     roi[0, 20:40, 20:40] = True
     flat = np.ones((1, 60, 60))
-    assert estimate_shift(flat, flat, roi, (1.0, 1.0, 1.0)) == (0, 0)
-    assert estimate_shift(flat[:, :8, :8], flat[:, :8, :8], roi[:, :8, :8], (1.0, 1.0, 1.0)) == (
+    assert estimate_alignment(flat, flat, roi, (1.0, 1.0, 1.0)).shift == (0, 0)
+    assert estimate_alignment(
+        flat[:, :8, :8], flat[:, :8, :8], roi[:, :8, :8], (1.0, 1.0, 1.0)
+    ).shift == (
         0,
         0,
     )
@@ -211,7 +213,7 @@ def test_best_shift_finds_what_was_shifted_under_another_contrast():
     roi[:, 25:55, 25:55] = True
     for shift in ((0, 0), (1, -4), (5, 5)):
         moved = np.roll(other, shift, axis=(1, 2))
-        assert estimate_shift(image, moved, roi, (8.0, 1.0, 1.0)) == shift
+        assert estimate_alignment(image, moved, roi, (8.0, 1.0, 1.0)).shift == shift
 
 
 @pytest.mark.skipif(not OPEN_MS.exists(), reason="the shared open_ms images are not here")
@@ -220,5 +222,7 @@ def test_real_registered_sequences_pass_and_shifted_ones_do_not():
         return sitk.GetArrayFromImage(sitk.ReadImage(str(OPEN_MS / f"{name}.nii.gz")))
 
     roi, t1, t2 = read("roi") > 0, read("t1"), read("t2")
-    assert estimate_shift(t1, t2, roi, (1.0, 1.0, 1.0)) == (0, 0)
-    assert estimate_shift(t1, np.roll(t2, (2, -3), axis=(1, 2)), roi, (1.0, 1.0, 1.0)) == (2, -3)
+    assert estimate_alignment(t1, t2, roi, (1.0, 1.0, 1.0)).shift == (0, 0)
+    assert estimate_alignment(
+        t1, np.roll(t2, (2, -3), axis=(1, 2)), roi, (1.0, 1.0, 1.0)
+    ).shift == (2, -3)
