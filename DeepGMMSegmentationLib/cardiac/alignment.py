@@ -71,8 +71,8 @@ def estimate_alignment(
     if not slices.size:
         return Alignment((0, 0), (), None)
     rows, columns = (np.flatnonzero(near.any(axis=(0, axis))) for axis in (2, 1))
-    box = np.s_[:, rows[0] - REACH : rows[-1] + REACH + 1]
-    box = (*box, np.s_[columns[0] - REACH : columns[-1] + REACH + 1])
+    high, wide = (slice(line[0] - REACH, line[-1] + REACH + 1) for line in (rows, columns))
+    box = (slice(None), high, wide)
     near = near[box]
     a, b = (_bins(image[box], image[box][near]) for image in (fixed, moving))
     z, y, x = np.nonzero(near)

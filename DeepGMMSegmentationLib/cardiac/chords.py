@@ -117,9 +117,9 @@ def measure_chords(
     infarct = mask(labels, tissues, INFARCT)
     angles = (np.arange(CHORDS) + 0.5) * 2 * np.pi / CHORDS
     step = STEP * min(spacing[1:])
-    z, y, x = np.nonzero(outline.inside)
-    offset = np.stack([y, x], axis=1) * np.asarray(spacing[1:]) - outline.centers[z]
-    reach = np.hypot(*offset.T).max(initial=0) + np.hypot(*spacing[1:])
+    slices, *places = np.nonzero(outline.inside)
+    offsets = np.transpose(places) * spacing[1:] - outline.centers[slices]
+    reach = np.hypot(*offsets.T).max(initial=0) + sum(spacing[1:])
     radii = np.arange(0, reach, step)
     rays = radii * np.stack([np.sin(angles), np.cos(angles)])[:, :, None]  # (y, x) in mm
     pixel = np.reshape(spacing[1:], (2, 1, 1))

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import InvalidInput
 from .sizes import volume_ml
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 COVERAGE = 0.90
 
@@ -84,34 +80,3 @@ def estimate_volume(tissue: str, probability: np.ndarray, spacing: Sequence[floa
     voxels = (probability.sum(dtype=float), float(certain), float(possible))
     # Three axes, so there is a volume.
     return Volume(tissue, *(volume_ml(count, spacing) for count in voxels))  # type: ignore[arg-type]
-
-
-def draw_entropy(probabilities: np.ndarray, spacing: Sequence[float]) -> Figure:
-    """Draw the entropy of every slice of the region, cropped to it, with its colour bar.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape ``(K, Z, Y, X)``
-        Summing to 1 in the region and 0 outside.
-    spacing : sequence of float
-        Millimetres per voxel, in array order.
-    """
-    from matplotlib.figure import Figure
-
-    inside = probabilities.any(axis=0)
-    z, y, x = (np.flatnonzero(np.any(inside, axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
-    crop = np.s_[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
-    values = np.where(inside, entropy(probabilities), np.nan)
-    columns = min(5, len(z))
-    rows = -(-len(z) // columns)
-    figure = Figure(figsize=(1.6 * columns + 1, 1.75 * rows + 0.3), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, i in zip(axes.flat, z):
-        drawn = ax.imshow(
-            values[i][crop], vmin=0, vmax=1, cmap="magma", aspect=spacing[1] / spacing[2]
-        )
-        ax.set_title(f"slice {i + 1}", fontsize=8, y=1)
-    figure.colorbar(drawn, ax=axes, label="entropy (0 certain, 1 undecided)", shrink=0.8)
-    return figure

@@ -50,22 +50,24 @@ def draw_bullseye(segments: Sequence[Segment]) -> Figure:
     drawn = [q for q in QUANTITIES if any(getattr(s, q) is not None for s in segments)]
     scale = ScalarMappable(Normalize(0, 100), "YlOrRd")
     rows = max(1, -(-len(drawn) // 2))
-    figure = Figure(figsize=(8.5, 3.9 * rows + 0.4), layout="constrained")
+    height = 3.9 * rows + 0.4
+    figure = Figure(figsize=(8.5, height))
     axes = figure.subplots(rows, 2)
+    figure.subplots_adjust(0, 0.5 / height, 0.88, 1 - 0.3 / height, wspace=0.02, hspace=0.1)
     for ax in axes.flat:
         ax.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), aspect="equal")
         ax.axis("off")
     for ax, quantity in zip(axes.flat, drawn):
         ax.set_title(QUANTITIES[quantity], fontsize=11, y=1)
         _rings(ax, segments, quantity, scale)
-    figure.colorbar(scale, ax=axes, label="%", shrink=0.8)
+    figure.colorbar(scale, cax=figure.add_axes((0.91, 0.15, 0.02, 0.75)), label="%")
     legend = [Patch(facecolor="white", edgecolor="grey", hatch="////", label="no value")]
     if _sectored(segments):
         legend += [
             Patch(facecolor=color, label=f"{name}, typical territory")
             for name, (color, _) in TERRITORIES.items()
         ]
-    figure.legend(handles=legend, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+    figure.legend(handles=legend, loc="lower center", ncols=4, fontsize=9, frameon=False)
     return figure
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from ..cardiac.comparison import MASS, Comparison, Figure
-from .markup import NONE, amount, items, number, page, picture, table, warning_box
+from .markup import NONE, amount, items, number, page, picture, png, table, warning_box
 from .tables import csv_text
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def render_comparison(comparison: Comparison, case: str) -> str:
         case=escape(case),
         warnings=warning_box(comparison.warnings),
         cards=cards,
-        picture=picture(draw_comparison(comparison), "Masses, with their 90 % intervals."),
+        picture=picture(png(draw_comparison(comparison)), "Masses, with their 90 % intervals."),
         changes=table(HEADER, lines),
         notes=items(comparison.notes),
     )

@@ -1,4 +1,4 @@
-"""The picture of a result: tissue contours, the label overlay and the fitted components."""
+"""Pictures of a result: tissues and their fit, remote myocardium, and how certain they are."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
+from ..cardiac.uncertainty import entropy
 from ..priors import lge_index
 from ..result import Result
 from ..tissues import tissue
 from .histogram import compute_histogram
+from .tiles import name_tiles, tile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,29 +70,34 @@ def draw_figure(
 
     columns = min(len(images), COLUMNS)
     bands = math.ceil(len(images) / columns)
-    picture = Figure(figsize=(3.4 * (columns + 1), 5.6 * bands + 2.4), layout="constrained")
-    picture.suptitle(_title(result))
-    grid = picture.add_gridspec(
-        2 * bands + 1, columns + 1, height_ratios=[1.0, 0.75] * bands + [0.65]
-    )
+    height = 5.6 * bands + 2.4
+    picture = Figure(figsize=(3.4 * (columns + 1), height))
+    picture.suptitle(_title(result), y=1 - 0.1 / height)
+    sizes = {"height_ratios": [1.0, 0.75] * bands + [0.65], "hspace": 0.17, "wspace": 0.1}
+    ends = {"left": 0.03, "right": 0.99, "bottom": 0.01, "top": 1 - 0.6 / height}
+    grid = picture.add_gridspec(2 * bands + 1, columns + 1, **sizes, **ends)
     for m, role in enumerate(result.roles):
         band, column = divmod(m, columns)
         axes = picture.add_subplot(grid[2 * band, column])
-        _show(axes, images[m, z][crop], aspect, f"{role}, slice {z + 1} of {len(labels)}")
+        _show(axes, _greys(images[m, z][crop]), aspect)
+        axes.set_title(f"{role}, slice {z + 1} of {len(labels)}", fontsize=9)
         _outline(axes, labels[z][crop], colors)
         _histogram(picture.add_subplot(grid[2 * band + 1, column]), result, images[m], m)
     axes = picture.add_subplot(grid[0, columns])
-    _show(axes, images[0, z][crop], aspect, f"Labels on {result.roles[0]}")
+    _show(axes, _greys(images[0, z][crop]), aspect)
+    axes.set_title(f"Labels on {result.roles[0]}", fontsize=9)
     _overlay(axes, labels[z][crop], colors)
     _legend(picture.add_subplot(grid[1, columns]), result)
 
     places = np.linspace(0, len(region) - 1, 2 * (columns + 1))
     shown = region[np.unique(places.round().astype(int))]
-    overview = grid[2 * bands, :].subgridspec(1, len(shown))
-    for i, slice_ in enumerate(shown):
-        axes = picture.add_subplot(overview[0, i])
-        _show(axes, images[0, slice_][crop], aspect, f"Slice {slice_ + 1}")
-        _overlay(axes, labels[slice_][crop], colors)
+    axes = picture.add_subplot(grid[2 * bands, :])
+    greys = np.stack([_greys(images[0, slice_][crop]) for slice_ in shown])
+    _show(axes, tile(greys, len(shown)), aspect)
+    cropped = labels[(shown, *crop)]
+    _overlay(axes, tile(cropped, len(shown)), colors)
+    titles = [f"Slice {slice_ + 1}" for slice_ in shown]
+    name_tiles(axes, titles, cropped.shape[1:], len(shown), size=9)
     return picture
 
 
@@ -117,11 +124,43 @@ def draw_remote(
     slices = np.flatnonzero(drawn.any(axis=(1, 2)))
     shown = np.unique(slices[np.linspace(0, len(slices) - 1, 5).round().astype(int)])
     crop = _crop(labels, result.spacing, direction)
-    picture = Figure(figsize=(1.9 * len(shown), 2.2), layout="constrained")
-    for axes, z in zip(picture.subplots(1, len(shown), squeeze=False).flat, shown):
-        aspect = result.spacing[-2] / result.spacing[-1]
-        _show(axes, lge[z][crop], aspect, f"Slice {z + 1}")
-        axes.contour(drawn[z][crop], levels=[0.5], colors=["#56B4E9"], linewidths=1.4)
+    count, aspect = len(shown), result.spacing[-2] / result.spacing[-1]
+    picture = Figure(figsize=(1.9 * count, 2.2))
+    axes = picture.add_axes((0.01, 0.01, 0.98, 0.98))
+    outlines = drawn[(shown, *crop)]
+    _show(axes, tile(np.stack([_greys(lge[z][crop]) for z in shown]), count), aspect)
+    axes.contour(tile(outlines, count), levels=[0.5], colors=["#56B4E9"], linewidths=1.4)
+    name_tiles(axes, [f"Slice {z + 1}" for z in shown], outlines.shape[1:], count, size=9)
+    return picture
+
+
+def draw_entropy(probabilities: np.ndarray, spacing: Sequence[float]) -> Figure:
+    """Draw the entropy of every slice of the region, cropped to it, with its colour bar.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape ``(K, Z, Y, X)``
+        Summing to 1 in the region and 0 outside.
+    spacing : sequence of float
+        Millimetres per voxel, in array order.
+    """
+    from matplotlib.figure import Figure
+
+    inside = probabilities.any(axis=0)
+    z, y, x = (np.flatnonzero(np.any(inside, axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
+    values = np.where(inside, entropy(probabilities), np.nan)
+    values = values[z, y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+    columns = min(5, len(z))
+    rows = -(-len(z) // columns)
+    width = 1.6 * columns + 1
+    picture = Figure(figsize=(width, 1.75 * rows + 0.3))
+    axes = picture.add_axes((0.01, 0.02, 1 - 1.05 / width, 0.96))
+    drawn = axes.imshow(
+        tile(values, columns), vmin=0, vmax=1, cmap="magma", aspect=spacing[1] / spacing[2]
+    )
+    name_tiles(axes, [f"slice {i + 1}" for i in z], values.shape[1:], columns, size=8)
+    bar = picture.add_axes((1 - 0.8 / width, 0.1, 0.15 / width, 0.8))
+    picture.colorbar(drawn, cax=bar, label="entropy (0 certain, 1 undecided)")
     return picture
 
 
@@ -158,11 +197,15 @@ def _crop(
     return cuts[0], cuts[1]
 
 
-def _show(axes: Axes, image: np.ndarray, aspect: float, title: str) -> None:
+def _greys(image: np.ndarray) -> np.ndarray:
+    """Return an image from 0, nearly its darkest, to 1, nearly its brightest."""
     values = image[np.isfinite(image)]
     low, high = np.percentile(values, (1, 99.5)) if values.size else (0.0, 1.0)
-    axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect)
-    axes.set_title(title, fontsize=9, y=1)  # given, for looking for room takes long
+    return (image - low) / ((high - low) or 1.0)
+
+
+def _show(axes: Axes, greys: np.ndarray, aspect: float) -> None:
+    axes.imshow(greys, cmap="gray", vmin=0, vmax=1, aspect=aspect)
     axes.set_axis_off()
 
 

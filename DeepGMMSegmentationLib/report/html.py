@@ -14,12 +14,11 @@ from ..cardiac.infarct import SALVAGE, Infarct
 from ..cardiac.measures import Measures
 from ..cardiac.remote import proposed_remote
 from ..cardiac.sizes import TissueSize
-from ..cardiac.uncertainty import draw_entropy
 from ..result import PRESENT, Result
 from ..tissues import tissue
 from .bullseye import draw_bullseye
-from .figures import draw_figure, draw_remote
-from .markup import NONE, amount, items, number, page, picture, table, warning_box, whole
+from .figures import draw_entropy, draw_figure, draw_remote
+from .markup import NONE, amount, items, number, page, picture, png, table, warning_box, whole
 from .polar import draw_polar
 
 # How the 90 % intervals came about, by whether the tissue network gave them.
@@ -47,6 +46,7 @@ def render_report(
     images: np.ndarray,
     direction: Optional[Sequence[float]] = None,
     remote: Optional[np.ndarray] = None,
+    figure: Optional[bytes] = None,
 ) -> str:
     """Return the report of a case as the text of one HTML file.
 
@@ -64,6 +64,8 @@ def render_report(
         Direction cosines of the image's axes in the LPS frame, as SimpleITK gives them.
     remote : ndarray of bool, shape of the labels, optional
         The remote myocardium of n-SD, to be drawn; by default what `proposed_remote` proposes.
+    figure : bytes, optional
+        The PNG of `draw_figure`, where it is there already.
     """
     if remote is None:
         remote = proposed_remote(result, images)
@@ -82,7 +84,8 @@ def render_report(
         cards=_cards(measures),
         tissues=_tissues(measures),
         picture=picture(
-            draw_figure(result, images, direction), "Sequences, tissues and their fit."
+            figure or png(draw_figure(result, images, direction)),
+            "Sequences, tissues and their fit.",
         ),
         location=_location(measures),
         yardsticks=_yardsticks(measures) + _remote(result, images, direction, remote),
@@ -204,7 +207,7 @@ def _location(measures: Measures) -> str:
             "infarct takes up to half of the wall.</p>"
         )
     return (
-        f"<h2>Where</h2>{viable}{picture(draw_bullseye(measures.aha.segments), caption)}"
+        f"<h2>Where</h2>{viable}{picture(png(draw_bullseye(measures.aha.segments)), caption)}"
         f"{_polar(measures.aha)}"
         f"<details><summary>Segments in numbers</summary>{table(header, lines)}</details>"
     )
@@ -214,7 +217,7 @@ def _polar(aha: Aha) -> str:
     if not aha.polar:
         return ""
     caption = "Transmurality in every direction; base outside, the slice nearest the apex inside."
-    return picture(draw_polar(aha.polar), caption)
+    return picture(png(draw_polar(aha.polar)), caption)
 
 
 def _yardsticks(measures: Measures) -> str:
@@ -250,7 +253,7 @@ def _remote(
     if remote is None or not remote.any():
         return ""
     caption = "Outlined: the remote myocardium of n-SD. Where it is not healthy, draw another."
-    return picture(draw_remote(result, images, remote, direction), caption)
+    return picture(png(draw_remote(result, images, remote, direction)), caption)
 
 
 def _slices(slices: Sequence[Infarct]) -> str:
@@ -283,7 +286,7 @@ def _certainty(measures: Measures, result: Result) -> str:
         text += table(header, [[escape(name), number(dice, 2)] for name, dice in pairs])
     stack = result.probabilities.reshape(len(result.tissues), -1, *result.labels.shape[-2:])
     drawn = draw_entropy(stack, (1.0, *result.spacing[-2:]))
-    return text + picture(drawn, "Bright where the classes are hard to tell apart.")
+    return text + picture(png(drawn), "Bright where the classes are hard to tell apart.")
 
 
 def _compact(text: str) -> str:

@@ -29,7 +29,8 @@ def draw_polar(polar: Sequence[Sequence[Optional[float]]]) -> Figure:
     from matplotlib.figure import Figure
 
     values = np.array([[np.nan if v is None else v for v in row] for row in polar])
-    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
+    figure = Figure(figsize=(8.5, 4.2))
+    figure.subplots_adjust(0.08, 0.08, 0.83, 0.86, wspace=0.45)
     by_slice, continuous = figure.subplots(1, 2, subplot_kw={"projection": "polar"})
     count, directions = values.shape
     angles = np.radians(INSERTION + np.linspace(0, 360, directions + 1))
@@ -51,7 +52,7 @@ def draw_polar(polar: Sequence[Sequence[Optional[float]]]) -> Figure:
         axes.tick_params(axis="x", pad=10)
         degrees = [np.degrees(np.arctan2(up, right)) % 360 for _, right, up in WALLS]
         axes.set_thetagrids(degrees, [name for name, _, _ in WALLS], fontsize=9)
-    figure.colorbar(drawn, ax=[by_slice, continuous], label="Transmurality, %", shrink=0.8)
+    figure.colorbar(drawn, cax=figure.add_axes((0.91, 0.15, 0.02, 0.65)), label="Transmurality, %")
     return figure
 
 

@@ -21,7 +21,9 @@ from ..result import Result, to_json_values
 from ..tissues import tissue
 from ..version import versions
 from .contours import contours_json
+from .figures import draw_figure
 from .html import render_report
+from .markup import png
 from .pdf import load_weasyprint, write_pdf
 from .tables import case_csv
 
@@ -159,8 +161,6 @@ def fill_folder(
 
     Parameters as in `write_result`.
     """
-    from .figures import draw_figure
-
     labels = _on(result.labels, reference)
     write_image(labels, new / "labels.nii.gz")
     write_image(segmentation(labels, result.tissues), new / "segmentation.seg.nrrd")
@@ -177,9 +177,11 @@ def fill_folder(
         phase_sensitive=phase_sensitive,
     )
     measured = measures.to_dict()
-    draw_figure(result, images, reference.GetDirection()).savefig(new / "figure.png", dpi=120)
+    direction = reference.GetDirection()
+    figure = png(draw_figure(result, images, direction))
+    (new / "figure.png").write_bytes(figure)
     if wanted.report or wanted.pdf:
-        page = render_report(measures, result, images, reference.GetDirection(), remote)
+        page = render_report(measures, result, images, direction, remote, figure)
     if wanted.report:
         (new / "report.html").write_text(page, encoding="utf-8")
         (new / "measures.csv").write_text(case_csv(measured), encoding="utf-8")

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from DeepGMMSegmentationLib import InvalidInput
-from DeepGMMSegmentationLib.cardiac.uncertainty import draw_entropy, entropy, estimate_volume
+from DeepGMMSegmentationLib.cardiac.uncertainty import entropy, estimate_volume
 
 
 @pytest.fixture
@@ -68,13 +68,3 @@ def test_a_certain_map_has_no_spread_and_others_are_ordered(p):
 def test_a_flat_map_has_no_volume():
     with pytest.raises(InvalidInput, match="three-dimensional"):
         estimate_volume("scar", np.ones((3, 3)), (1.0, 1.0))
-
-
-def test_the_figure_shows_the_region_only(probabilities):
-    probabilities[:, 1] = 0
-    figure = draw_entropy(probabilities, (8.0, 1.0, 1.0))
-    shown = [ax for ax in figure.axes if ax.get_title()]
-    assert [ax.get_title() for ax in shown] == ["slice 1", "slice 3"]
-    drawn = shown[0].images[0].get_array()
-    assert drawn.shape == (16, 24)
-    assert np.asarray(drawn) == pytest.approx(entropy(probabilities)[0, 4:])

@@ -149,7 +149,8 @@ def test_the_report_shows_the_same_figures_and_loads_nothing(case, result, measu
     assert read.tags.count("img") == 5  # tissues, bull's-eye, polar, remote myocardium, entropy
     assert all(address.startswith("data:image/png;base64,") for address in read.addresses)
     assert "script" not in read.tags
-    assert "http" not in text.replace("http-equiv", "")
+    words = re.sub(r"base64,[^\"]*", "", text)
+    assert "http" not in words.replace("http-equiv", "")
     assert "$" not in shown
 
 

@@ -19,10 +19,12 @@ import SimpleITK as sitk
 from scipy import stats
 
 from DeepGMMSegmentationLib import InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.cardiac.uncertainty import entropy
 from DeepGMMSegmentationLib.priors import Prior
-from DeepGMMSegmentationLib.report.figures import draw_figure
+from DeepGMMSegmentationLib.report.figures import draw_entropy, draw_figure
 from DeepGMMSegmentationLib.report.record import read_result
 from DeepGMMSegmentationLib.report.result_folder import OUTPUTS, Wanted, write_result
+from DeepGMMSegmentationLib.report.tiles import tile
 from DeepGMMSegmentationLib.tissues import PRESETS, TISSUES
 
 SPACING = (8.0, 1.3, 1.2)
@@ -341,6 +343,26 @@ def test_the_figure_of_one_plane():
     )
     axes = draw_figure(flat, images[:, 1]).axes
     assert "LGE, slice 1 of 1" in {each.get_title() for each in axes}
+
+
+def test_slices_stand_side_by_side_under_their_titles():
+    slices = np.arange(60.0).reshape(3, 4, 5)
+    tiles = tile(slices, 2)
+    assert tiles.shape == (2 * (4 + 1), 2 * 5 + 1)
+    assert np.array_equal(tiles[1:5, 6:], slices[1])
+    assert np.array_equal(tiles[6:, :5], slices[2])
+    assert np.isnan([*tiles[0], *tiles[:, 5], *tiles[6:, 6:].flat]).all()
+    assert tile(slices.astype(int), 3)[0].max() == 0
+
+
+def test_the_entropy_is_that_of_the_region_only():
+    probabilities = np.random.default_rng(0).dirichlet((1, 1), (3, 16, 28)).astype(np.float32)
+    probabilities = np.moveaxis(probabilities, -1, 0)
+    probabilities[:, 1] = probabilities[..., :4] = 0
+    drawn = draw_entropy(probabilities, (8.0, 1.0, 1.0)).axes[0]
+    assert [text.get_text() for text in drawn.texts] == ["slice 1", "slice 3"]
+    shown = drawn.images[0].get_array()
+    assert np.asarray(shown)[-16:, :24] == pytest.approx(entropy(probabilities)[0, :, 4:])
 
 
 def test_contours_are_written_where_they_are_wanted(tmp_path):
