@@ -117,7 +117,7 @@ class Stack:
         """Return the ventricle where that of the slice before was, about as large."""
         places = [(last.centre, last.radius * factor) for factor in NEXT_SIZES]
         outlines = [outline for outline in self.read(z, places, turned=1) if outline]
-        for turned in (1, 4):
+        for turned in (1, 2):
             best = max(outlines, key=worth, default=None)
             if best is None:
                 return None
