@@ -87,7 +87,7 @@ def _rings(ax: Axes, segments: Sequence[Segment], quantity: str, scale: ScalarMa
         half = 180 / counts[ring]
         middle = 90 + 2 * half * sector  # the anterior wall is up and the septum follows it
         value = getattr(segment, quantity)
-        ax.add_patch(
+        ax.add_artist(  # add_patch would measure each for limits that are given
             Wedge(
                 (0, 0),
                 outer,
