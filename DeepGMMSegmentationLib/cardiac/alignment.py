@@ -75,11 +75,11 @@ def estimate_alignment(
     box = (slice(None), high, wide)
     near = near[box]
     a, b = (_bins(image[box], image[box][near]) for image in (fixed, moving))
-    z, y, x = np.nonzero(near)
-    cells = (np.searchsorted(slices, z) * BINS + a[near]) * BINS
+    cells = (np.searchsorted(slices, near.nonzero()[0]) * BINS + a[near]) * BINS
+    places, width = np.flatnonzero(near), near.shape[2]
     joint = np.stack(
         [
-            np.bincount(cells + b[z, y + dy, x + dx], minlength=len(slices) * BINS**2)
+            np.bincount(cells + b.take(places + dy * width + dx), minlength=len(slices) * BINS**2)
             for dy, dx in SHIFTS
         ]
     ).reshape(len(SHIFTS), len(slices), BINS, BINS)

@@ -14,7 +14,7 @@ from ..priors import lge_index
 from ..result import Result
 from ..tissues import tissue
 from .histogram import compute_histogram
-from .tiles import name_tiles, tile
+from .tiles import name_tiles, scale_greys, tile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,12 +79,12 @@ def draw_figure(
     for m, role in enumerate(result.roles):
         band, column = divmod(m, columns)
         axes = picture.add_subplot(grid[2 * band, column])
-        _show(axes, _greys(images[m, z][crop]), aspect)
+        _show(axes, scale_greys(images[m, z][crop]), aspect)
         axes.set_title(f"{role}, slice {z + 1} of {len(labels)}", fontsize=9)
         _outline(axes, labels[z][crop], colors)
         _histogram(picture.add_subplot(grid[2 * band + 1, column]), result, images[m], m)
     axes = picture.add_subplot(grid[0, columns])
-    _show(axes, _greys(images[0, z][crop]), aspect)
+    _show(axes, scale_greys(images[0, z][crop]), aspect)
     axes.set_title(f"Labels on {result.roles[0]}", fontsize=9)
     _overlay(axes, labels[z][crop], colors)
     _legend(picture.add_subplot(grid[1, columns]), result)
@@ -92,7 +92,7 @@ def draw_figure(
     places = np.linspace(0, len(region) - 1, 2 * (columns + 1))
     shown = region[np.unique(places.round().astype(int))]
     axes = picture.add_subplot(grid[2 * bands, :])
-    greys = np.stack([_greys(images[0, slice_][crop]) for slice_ in shown])
+    greys = np.stack([scale_greys(images[0, slice_][crop]) for slice_ in shown])
     _show(axes, tile(greys, len(shown)), aspect)
     cropped = labels[(shown, *crop)]
     _overlay(axes, tile(cropped, len(shown)), colors)
@@ -128,7 +128,7 @@ def draw_remote(
     picture = Figure(figsize=(1.9 * count, 2.2))
     axes = picture.add_axes((0.01, 0.01, 0.98, 0.98))
     outlines = drawn[(shown, *crop)]
-    _show(axes, tile(np.stack([_greys(lge[z][crop]) for z in shown]), count), aspect)
+    _show(axes, tile(np.stack([scale_greys(lge[z][crop]) for z in shown]), count), aspect)
     axes.contour(tile(outlines, count), levels=[0.5], colors=["#56B4E9"], linewidths=1.4)
     name_tiles(axes, [f"Slice {z + 1}" for z in shown], outlines.shape[1:], count, size=9)
     return picture
@@ -195,13 +195,6 @@ def _crop(
                 cut = slice(min(stop, labels.shape[axis]) - 1, start - 1 if start else None, -1)
         cuts.append(cut)
     return cuts[0], cuts[1]
-
-
-def _greys(image: np.ndarray) -> np.ndarray:
-    """Return an image from 0, nearly its darkest, to 1, nearly its brightest."""
-    values = image[np.isfinite(image)]
-    low, high = np.percentile(values, (1, 99.5)) if values.size else (0.0, 1.0)
-    return (image - low) / ((high - low) or 1.0)
 
 
 def _show(axes: Axes, greys: np.ndarray, aspect: float) -> None:

@@ -14,6 +14,13 @@ BESIDE = 0.04  # of a slice's width, between two
 ABOVE = 0.16  # of its height, for its title
 
 
+def scale_greys(image: np.ndarray) -> np.ndarray:
+    """Return an image from 0, nearly its darkest, to 1, nearly its brightest."""
+    values = image[np.isfinite(image)]
+    low, high = np.percentile(values, (1, 99.5)) if values.size else (0.0, 1.0)
+    return (image - low) / ((high - low) or 1.0)
+
+
 def tile(slices: np.ndarray, columns: int) -> np.ndarray:
     """Return slices row by row, with room between them that is NaN, or 0 of whole numbers.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..report.tiles import name_tiles, scale_greys, tile
 from ..tissues import tissue
 from .experiments import label_file
 from .myops import TISSUES, Slice
@@ -31,26 +32,23 @@ def draw_slice(item: Slice, labels: Mapping[str, np.ndarray]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    case = item.case
+    case, truth = item.case, np.asarray(item.case.truth)
     named = (tissue(name, i) for i, name in enumerate(TISSUES))
     colors = ["#" + bytes(entry.color).hex() for entry in named]
-    scale: dict[str, Any] = {
-        "cmap": ListedColormap(["black", *colors]),
-        "vmin": 0,
-        "vmax": len(TISSUES),
-    }
-    gray: dict[str, Any] = {"cmap": "gray"}
-    panels = [(role, image, gray) for role, image in zip(case.roles, case.images)]
-    panels += [
-        (name, map_, scale) for name, map_ in {"Truth": np.asarray(case.truth), **labels}.items()
-    ]
-    figure = Figure(figsize=(1.6 * len(panels), 2.4), layout="constrained")
-    for axes, (title, values, options) in zip(figure.subplots(1, len(panels)), panels):
-        axes.imshow(values[0], interpolation="nearest", **options)
-        axes.set_title(title, fontsize=9)
-        axes.set_axis_off()
+    titles = [*case.roles, "Truth", *labels]
+    images = [scale_greys(image[0]) for image in case.images]
+    maps = [values[0].astype(float) for values in (truth, *labels.values())]
+    blank = np.full(maps[0].shape, np.nan)
+    figure = Figure(figsize=(1.6 * len(titles), 2.4))
+    axes = figure.add_axes((0.005, 0.12, 0.99, 0.87))
+    shown = tile(np.stack([*images, *(blank for _map in maps)]), len(titles))
+    axes.imshow(shown, cmap="gray", interpolation="nearest")
+    shown = tile(np.stack([*(blank for _image in images), *maps]), len(titles))
+    scale = ListedColormap(["black", *colors])
+    axes.imshow(shown, cmap=scale, vmin=0, vmax=len(TISSUES), interpolation="nearest")
+    name_tiles(axes, titles, blank.shape, len(titles), size=9)
     handles = [Patch(color=color, label=name) for color, name in zip(colors, TISSUES)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=8)
     return figure
 
 
