@@ -21,7 +21,7 @@ from .errors import InvalidInput, OutOfMemory
 from .fields import ranges
 from .io.sequences import contradictions
 from .mixture import solver
-from .mixture.device import one_thread, resolve_device
+from .mixture.device import one_thread, resolve_device, unet_device
 from .mixture.fit import Fit
 from .mixture.naming import name_classes
 from .mixture.postprocess import clean
@@ -297,7 +297,7 @@ class _Task:
             converged=named.fit.converged,
             iterations=len(named.fit.history),
             agreement=named.agreement,
-            device=str(problem.device),
+            device=str(unet_device(settings.device) if settings.deep else problem.device),
             seconds=time.perf_counter() - began,
             settings=settings,
             spacing=self.spacing,

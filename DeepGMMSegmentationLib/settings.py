@@ -93,7 +93,11 @@ class Settings:
         "Zero mean and unit deviation over the cropped image (the paper) or over the "
         "region, leaving out its extreme half percent on both sides.",
     )
-    device: str = other("auto", '"auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N".')
+    device: str = other(
+        "auto",
+        '"auto" (CUDA where there is one), "cpu", "cuda", "cuda:N", or "mps": an Apple GPU for the '
+        "U-Net of a deep method, the CPU for all else.",
+    )
     seed: int = number(
         0,
         0,
@@ -190,9 +194,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
             raise InvalidInput(
-                f"device is {reprlib.repr(self.device)}; give auto, cpu, cuda or cuda:N."
+                f"device is {reprlib.repr(self.device)}; give auto, cpu, cuda, cuda:N or mps."
             )
         self._check_means()
         self._check_prior()

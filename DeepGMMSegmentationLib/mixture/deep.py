@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from ..result import Progress, ProgressCallback
+from .device import unet_device
 from .fit import Fit
 from .problem import Problem
 
@@ -40,8 +41,9 @@ def fit(
         raise to stop.
     """
     settings, limit = problem.settings, problem.settings.max_iterations
-    network = network.to(problem.device)
-    if heartbeat is not None and problem.device.type == "cpu":
+    device = unet_device(settings.device)
+    network, inputs = network.to(device), inputs.to(device)
+    if heartbeat is not None and device.type == "cpu":
         _beat_at_every_layer(network, heartbeat)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -52,11 +54,11 @@ def fit(
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         for iteration in range(1, limit + 1):
             optimizer.zero_grad(set_to_none=True)
-            answer = problem.loss(network(inputs))
+            answer = problem.loss(network(inputs).to(problem.device))
             history.append(float((answer.nll.detach() * sizes).sum() / sizes.sum()))
             if progress is not None:
                 event = (settings.method, iteration, limit, history[-1], iteration / limit)
-                progress(Progress(*event, str(problem.device)))
+                progress(Progress(*event, str(device)))
             change = abs(history[-2] - history[-1]) if iteration > 1 else torch.inf
             converged = iteration >= settings.min_iterations and change < settings.tolerance
             if converged or iteration == limit:

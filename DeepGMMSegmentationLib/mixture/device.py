@@ -11,7 +11,9 @@ from ..errors import InvalidInput
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device of a setting; "auto" is CUDA where there is one.
+    """Return the device of a setting; "auto" is CUDA where there is one, "mps" is the CPU.
+
+    Apple's GPUs lack the float64 in which mixtures are summed; see `unet_device`.
 
     Raises
     ------
@@ -20,6 +22,13 @@ def resolve_device(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "mps":
+        if not torch.backends.mps.is_available():
+            raise InvalidInput(
+                "The device 'mps' is not there, an Apple GPU that this PyTorch can use; choose "
+                'device="auto" or "cpu".'
+            )
+        name = "cpu"
     kind, _, index = name.partition(":")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise InvalidInput(
@@ -27,6 +36,12 @@ def resolve_device(name: str) -> torch.device:
             'choose device="auto" or "cpu".'
         )
     return torch.device(name)
+
+
+def unet_device(name: str) -> torch.device:
+    """Return where a deep method fits its U-Net: "mps" there, all others as `resolve_device`."""
+    device = resolve_device(name)
+    return torch.device(name) if name == "mps" else device
 
 
 @contextmanager

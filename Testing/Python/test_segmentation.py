@@ -5,12 +5,15 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from DeepGMMSegmentationLib import Cancelled, InvalidInput, Settings, segment
 from DeepGMMSegmentationLib.hearts.sample import heart
+from DeepGMMSegmentationLib.mixture import deep
+from DeepGMMSegmentationLib.mixture.device import resolve_device, unet_device
 from DeepGMMSegmentationLib.mixture.matching import dice, match
 
 METHODS = ("GMM", "SVGMM", "deepG", "deepSVG")
@@ -370,6 +373,25 @@ def test_bad_options_are_refused():
     bad("outside the region", seeds=(rings()[1] == 0).astype(int))
     bad("labels from 0 to 9", seeds=np.full(rings()[1].shape, 9) * (rings()[1] == 1))
     bad("name the sequences", chosen=Settings.infarct(("LGE",)), roles=("CT", "PET"))
+
+
+def test_on_an_apple_gpu_the_mixture_stays_on_the_cpu(monkeypatch):
+    """Of which there is none here: its U-Net computes on the CPU, too."""
+    images, truth = rings()
+    settings = Settings(method="deepG", classes=3, max_iterations=2, device="mps")
+    expected = segment(images, truth > 0, dataclasses.replace(settings, device="cpu"))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    bad("'mps' is not there", chosen=settings)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert unet_device("mps").type == "mps"
+    assert resolve_device("mps").type == unet_device("cpu").type == "cpu"
+    asked = []
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(deep, "unet_device", lambda name: asked.append(name) or cpu)
+    result = segment(images, truth > 0, settings)
+    assert asked == ["mps"]
+    assert result.device == "mps"
+    assert np.array_equal(result.probabilities, expected.probabilities)
 
 
 def test_nan_outside_the_region_does_no_harm():

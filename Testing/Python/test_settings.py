@@ -26,7 +26,7 @@ def random_settings(draw):
     for name, (least, most) in RANGES.items():
         numbers = st.integers(least, most) if name in WHOLE else st.floats(least, most)
         values[name] = draw(numbers)
-    values["device"] = draw(st.sampled_from(["auto", "cpu", "cuda", "cuda:12"]))
+    values["device"] = draw(st.sampled_from(["auto", "cpu", "mps", "cuda", "cuda:12"]))
     if draw(st.booleans()):
         values["degrees_of_freedom"] = None
     if values["start"] == "means" and not values["method"].startswith("deep"):
