@@ -56,7 +56,7 @@ def measure(name: str, action: Callable[[], Any], done: Callable[[], bool] = lam
 
 def main() -> None:
     """Click through the panel."""
-    slicer.util.selectModule("DeepGMMSegmentation")
+    measure("to the module", lambda: slicer.util.selectModule("DeepGMMSegmentation"))
     panel = slicer.modules.deepgmmsegmentation.widgetRepresentation().self()
     ui, node = panel.ui, panel.logic.getParameterNode()
 
