@@ -1,4 +1,4 @@
-"""The left ventricle from one click, on real bSSFP and on synthetic hearts, and off the map.
+"""The left ventricle from one click: real bSSFP, its tissues too; synthetic hearts; off the map.
 
 The network has seen neither: it was taught by drawings of another style. Real images are the two
 Sunnybrook stacks (end-diastolic bSSFP, manual contours) of the shared data; without them that part
@@ -209,33 +209,53 @@ def refused(data: Path, network) -> None:
         print(f"brain {name}: {taken} of {len(points)} clicks taken for a ventricle; {offer}")
 
 
-def draw(path: str, cases: list[dict], regions: dict[str, list[np.ndarray]]) -> None:
-    import matplotlib
+def divide(case: dict, region: np.ndarray) -> np.ndarray:
+    """Return blood (1) and myocardium (2) in a region, by the preset."""
+    from DeepGMMSegmentationLib import Settings, segment
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    options = {"spacing": case["spacing"], "roles": case["roles"]}
+    return segment(case["images"], region, Settings.infarct(case["roles"]), **options).labels
+
+
+def tissues(case: dict, labels: np.ndarray, slices=slice(None)) -> tuple[float, float]:
+    """Return the Dice of blood and myocardium, in all slices or some."""
+    blood, inside, given = (a[slices] for a in (case["blood"], case["truth"], labels))
+    return dice(given == 1, blood), dice(given == 2, inside & ~blood)
+
+
+def draw(path: str, cases: list[dict], regions: list[np.ndarray]) -> None:
+    """Draw every slice twice: the region and the manual one, and the tissues in the region."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
 
     columns = max(len(case["truth"]) for case in cases)
-    rows = len(cases) * len(regions)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.2 * columns, 2.2 * rows), squeeze=False)
+    figure = Figure(figsize=(1.5 * columns, 3.2 * len(cases)), layout="constrained")
+    axes = figure.subplots(2 * len(cases), columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
-    for i, case in enumerate(cases):
+    for (upper, lower), case, region in zip(axes.reshape(-1, 2, columns), cases, regions):
+        labels = divide(case, region)
         centre = np.argwhere(case["truth"])[:, 1:].mean(axis=0).round().astype(int)
-        half = round(75 / case["spacing"][1])
+        half = round(60 / case["spacing"][1])
         box = tuple(slice(max(c - half, 0), c + half) for c in centre)
-        for j, (how, found) in enumerate(regions.items()):
-            for z, image in enumerate(case["images"][0]):
-                axis = axes[i * len(regions) + j, z]
-                top = np.percentile(image[box], 99)
-                axis.imshow(image[box], cmap="gray", vmax=top)
-                for mask, colour in ((case["truth"][z], "lime"), (found[i][z], "red")):
-                    if mask[box].any():
-                        axis.contour(mask[box], [0.5], colors=colour, linewidths=1)
-                overlap = dice(case["truth"][z], found[i][z])
-                axis.set_title(f"{how}: {overlap:.2f}", fontsize=7)
-    figure.suptitle("Manual contours green, found red: " + ", ".join(c["name"] for c in cases))
-    figure.tight_layout()
+        for z, image in enumerate(case["images"][0]):
+            for axis in (upper[z], lower[z]):
+                axis.imshow(image[box], cmap="gray", vmax=np.percentile(image[box], 99))
+            for mask, colour in ((case["truth"][z], "lime"), (region[z], "red")):
+                if mask[box].any():
+                    upper[z].contour(mask[box], [0.5], colors=colour, linewidths=1)
+            shown = np.ma.masked_equal(labels[z][box], 0)
+            lower[z].imshow(
+                shown, ListedColormap(["#D55E00", "#009E73"]), vmin=1, vmax=2, alpha=0.5
+            )
+            upper[z].set_title(f"region {dice(region[z], case['truth'][z]):.2f}", fontsize=7)
+            blood, wall = tissues(case, labels, z)
+            lower[z].set_title(f"blood {blood:.2f}, wall {wall:.2f}", fontsize=7)
+    figure.suptitle(
+        "Green: by hand; red: from one click; orange and teal: blood and wall in the latter. "
+        + ", ".join(case["name"] for case in cases),
+        fontsize=9,
+    )
     figure.savefig(path, dpi=70)
 
 
@@ -257,7 +277,11 @@ def main() -> None:
         for how in hows:
             result, regions[how] = measured("Sunnybrook bSSFP", real, how, network)
             rows.append(result)
-        draw(arguments.pictures, real, regions)
+        draw(arguments.pictures, real, regions["one click"])
+        for name, chosen in (("by hand", None), ("from one click", regions["one click"])):
+            for i, case in enumerate(real):
+                labels = divide(case, case["truth"] if chosen is None else chosen[i])
+                print(case["name"], f"region {name}: blood %.3f, wall %.3f" % tissues(case, labels))
     else:
         print(f"Sunnybrook is skipped: {arguments.data / 'sunnybrook'} is not there.")
     if not arguments.quick:
