@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+import numpy as np
 import qt
 import slicer
 from DeepGMMSlicer.panel import result_buttons
+from DeepGMMSlicer.scene.images import voxelToWorld
+from DeepGMMSlicer.scene.region import regionArray
 
 AFTER = 1.0  # seconds for which the window is watched once all is done
 
@@ -73,6 +76,10 @@ def main() -> None:
         measure("Save report", ui.reportButton.click, ready)
     for module in ("Data", "Volumes", "Data", "DeepGMMSegmentation"):
         measure(f"to {module}", lambda module=module: slicer.util.selectModule(module))
+    inside = regionArray(node.region, node.segment, node.lge)
+    middle = np.argwhere(inside[len(inside) // 2]).mean(axis=0)
+    blood = (voxelToWorld(node.lge) @ [*middle[::-1], len(inside) // 2, 1])[:3]
+    measure("Find LV", lambda: panel.finder.find(blood), ready)
     measure("Show table and plots", ui.showResultButton.click)
     layouts, manager = slicer.vtkMRMLLayoutNode, slicer.app.layoutManager()
     measure("layout", lambda: manager.setLayout(layouts.SlicerLayoutConventionalView))
