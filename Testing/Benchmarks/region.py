@@ -224,15 +224,15 @@ def draw(path: str, cases: list[dict], regions: dict[str, list[np.ndarray]]) -> 
         centre = np.argwhere(case["truth"])[:, 1:].mean(axis=0).round().astype(int)
         half = round(75 / case["spacing"][1])
         box = tuple(slice(max(c - half, 0), c + half) for c in centre)
-        for j, (how, found) in enumerate(regions.items()):
+        for j, (how, masks) in enumerate(regions.items()):
             for z, image in enumerate(case["images"][0]):
                 axis = axes[i * len(regions) + j, z]
                 top = np.percentile(image[box], 99)
                 axis.imshow(image[box], cmap="gray", vmax=top)
-                for mask, colour in ((case["truth"][z], "lime"), (found[i][z], "red")):
+                for mask, colour in ((case["truth"][z], "lime"), (masks[i][z], "red")):
                     if mask[box].any():
                         axis.contour(mask[box], [0.5], colors=colour, linewidths=1)
-                overlap = dice(case["truth"][z], found[i][z])
+                overlap = dice(case["truth"][z], masks[i][z])
                 axis.set_title(f"{how}: {overlap:.2f}", fontsize=7)
     figure.suptitle("Manual contours green, found red: " + ", ".join(c["name"] for c in cases))
     figure.tight_layout()
