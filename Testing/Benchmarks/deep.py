@@ -69,8 +69,8 @@ def main() -> None:
     for seed in range(arguments.seeds):
         images, labels = slice_of(seed)
         for name, settings in CONTENDERS.items():
-            found = run(settings, images, labels, (1.4, 1.4))
-            rows.append({"seed": seed, "settings": name, **found})
+            scores = run(settings, images, labels, (1.4, 1.4))
+            rows.append({"seed": seed, "settings": name, **scores})
             print({key: round(v, 3) if isinstance(v, float) else v for key, v in rows[-1].items()})
     write_csv(arguments.out, rows)
     means = {

@@ -52,9 +52,9 @@ def fit_ours(x, means, covariance: str) -> tuple[float, float, list]:
     image = torch.from_numpy(np.ascontiguousarray(x.T))[None]
     observations = Observations(image, torch.ones(1, len(x), dtype=torch.bool))
     before, began = peak_megabytes(), time.perf_counter()
-    found = em.fit(observations, start, settings)
+    fitted = em.fit(observations, start, settings)
     seconds = time.perf_counter() - began
-    return seconds, peak_megabytes() - before, found.mixture.means[0].tolist()
+    return seconds, peak_megabytes() - before, fitted.mixture.means[0].tolist()
 
 
 def fit_scikit_learn(x, means, covariance: str) -> tuple[float, float, list]:
@@ -85,8 +85,8 @@ FITS = {"ours": fit_ours, "scikit-learn": fit_scikit_learn}
 def run_one(who: str, covariance: str, voxels: int) -> None:
     x, means = data(voxels)
     FITS[who](x[:1000], means, covariance)  # Warm up: imports, allocators, threads.
-    seconds, megabytes, found = FITS[who](x, means, covariance)
-    print(json.dumps({"seconds": seconds, "megabytes": megabytes, "means": found}))
+    seconds, megabytes, fitted_means = FITS[who](x, means, covariance)
+    print(json.dumps({"seconds": seconds, "megabytes": megabytes, "means": fitted_means}))
 
 
 def main() -> None:

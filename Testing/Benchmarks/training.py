@@ -62,13 +62,18 @@ def methods(filters: int, depth: int) -> dict[str, tuple[Settings, str]]:
 def scores(cases: list[Case], settings: Settings, **options) -> dict[str, float]:
     """Return mean Dice coefficients and the time of a slice over unseen hearts."""
     named, permuted, seconds, slices = [], [], 0.0, 0
-    for each in cases:
-        found = segment(
-            each.images, each.roi, settings, spacing=each.spacing, roles=each.roles, **options
+    for unseen in cases:
+        result = segment(
+            unseen.images,
+            unseen.roi,
+            settings,
+            spacing=unseen.spacing,
+            roles=unseen.roles,
+            **options,
         )
-        seconds, slices = seconds + found.seconds, slices + len(each.roi)
-        named.append(dice(found.labels, each.truth, 4))
-        for labels, truth in zip(found.labels, each.truth):
+        seconds, slices = seconds + result.seconds, slices + len(unseen.roi)
+        named.append(dice(result.labels, unseen.truth, 4))
+        for labels, truth in zip(result.labels, unseen.truth):
             order = match(labels, truth, 4)
             permuted.append(np.nanmean(dice(np.append(0, order + 1)[labels], truth, 4)))
     by_tissue = np.nanmean(named, axis=0)

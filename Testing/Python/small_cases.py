@@ -42,7 +42,7 @@ def small_settings(**overrides) -> Settings:
 def small_case(seed: int, size: int = 24, spacing=SPACING) -> Case:
     rng = np.random.default_rng(seed)
     z, y, x = np.mgrid[:2, :size, :size]
-    y, x = (each - (size - 1) / 2 - rng.uniform(-1, 1) for each in (y, x))
+    y, x = (coordinate - (size - 1) / 2 - rng.uniform(-1, 1) for coordinate in (y, x))
     radius, angle = np.hypot(y, x) * 24 / size, np.arctan2(y, x)
     truth = np.zeros(z.shape, np.uint8)
     truth[radius < 9] = 2

@@ -67,10 +67,10 @@ def test_slices_filled_with_0_by_another_program_are_missing(case):
     result = segment(
         filled, case.roi, Settings.infarct(case.roles), spacing=case.spacing, roles=case.roles
     )
-    found = measure(result, filled)
-    assert any("T2 does not reach all of the region" in text for text in found.warnings)
-    assert found.infarct.area_at_risk is None
-    assert found.slices[8].area_at_risk is not None
+    measures = measure(result, filled)
+    assert any("T2 does not reach all of the region" in text for text in measures.warnings)
+    assert measures.infarct.area_at_risk is None
+    assert measures.slices[8].area_at_risk is not None
 
 
 def test_slices_without_any_image_are_refused(case):

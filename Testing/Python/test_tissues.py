@@ -50,7 +50,7 @@ def test_colours_stay_apart_for_every_kind_of_vision(tissues, vision):
 
 def test_presets_name_known_tissues_and_only_blood_is_not_wall():
     assert set().union(*PRESETS.values()) <= set(TISSUES)
-    assert {name for name, each in TISSUES.items() if each.wall} == {
+    assert {name for name, known in TISSUES.items() if known.wall} == {
         "healthy myocardium",
         "edema",
         "scar",
@@ -65,7 +65,7 @@ def test_named_tissue_keeps_its_colour_wherever_it_stands():
 def test_any_other_name_is_kept_and_gets_a_neutral_colour():
     assert tissue("grey matter", 1).name == "grey matter"
     assert tissue("grey matter", 1).color == tissue("Class 2", 1).color
-    assert tissue("Class 1", 0).color not in {each.color for each in TISSUES.values()}
+    assert tissue("Class 1", 0).color not in {known.color for known in TISSUES.values()}
 
 
 def test_terminology_file_of_the_slicer_module_says_the_same():
@@ -75,9 +75,9 @@ def test_terminology_file_of_the_slicer_module_says_the_same():
         for category in context["SegmentationCodes"]["Category"]
         for kind in category["Type"]
     }
-    for each in TISSUES.values():
-        name, category, kind, *_ = each.terminology.split("~")
+    for known in TISSUES.values():
+        name, category, kind, *_ = known.terminology.split("~")
         assert name == context["SegmentationCategoryTypeContextName"]
         codes = tuple(part for code in (category, kind) for part in code.split("^")[1:])
-        assert codes in entries, each.name
-        assert entries[codes]["recommendedDisplayRGBValue"] == list(each.color)
+        assert codes in entries, known.name
+        assert entries[codes]["recommendedDisplayRGBValue"] == list(known.color)

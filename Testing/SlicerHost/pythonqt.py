@@ -20,8 +20,8 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 if sys.version_info < (3, 12):
     # PySide6 6.12 drops references to these that it does not own, as if they were immortal, which
     # they are from Python 3.12 on; before, the interpreter would abort when the last one is gone.
-    for each in (None, True, False):
-        ctypes.c_ssize_t.from_address(id(each)).value += 1 << 32
+    for singleton in (None, True, False):
+        ctypes.c_ssize_t.from_address(id(singleton)).value += 1 << 32
 
 
 @functools.cache

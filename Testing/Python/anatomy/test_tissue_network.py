@@ -40,8 +40,8 @@ def test_sums_to_1_in_the_region_and_is_0_outside(drawn, answer):
 @pytest.mark.parametrize("roles", [("LGE",), ("bSSFP",), ("T2", "LGE"), ("bSSFP", "T2", "LGE")])
 def test_finds_the_blood_with_any_sequences_in_any_order(drawn, roles):
     use = [drawn.roles.index(role) for role in roles]
-    found = tissue_probabilities(drawn.images[use], drawn.roi, drawn.spacing, roles)
-    assert blood_dice(found, drawn) > 0.85
+    probabilities = tissue_probabilities(drawn.images[use], drawn.roi, drawn.spacing, roles)
+    assert blood_dice(probabilities, drawn) > 0.85
 
 
 def test_finds_the_scar(drawn, answer):
@@ -85,9 +85,9 @@ def test_a_sequence_missing_in_a_slice_is_not_looked_at_there(drawn):
 def test_a_slice_with_nothing_in_it_is_undecided(drawn):
     images = drawn.images[:1].copy()
     images[0, 3] = np.nan
-    found = tissue_probabilities(images, drawn.roi, drawn.spacing, ("LGE",))
+    probabilities = tissue_probabilities(images, drawn.roi, drawn.spacing, ("LGE",))
     inside = drawn.roi[3]
-    np.testing.assert_allclose(found[:, 3][:, inside], 1 / len(TISSUES), atol=1e-5)
+    np.testing.assert_allclose(probabilities[:, 3][:, inside], 1 / len(TISSUES), atol=1e-5)
 
 
 def test_a_slice_far_from_others_is_as_it_would_be_alone(drawn, answer):

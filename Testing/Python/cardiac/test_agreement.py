@@ -16,15 +16,15 @@ def cube(shift=0, size=6):
 
 
 def test_two_equal_masks_agree():
-    found = measure_agreement(cube(), cube(), SPACING)
-    assert (found.hausdorff_95, found.surface_distance) == (0, 0)
-    assert found.ml == found.other_ml == pytest.approx(6 * 6 * 8 * 24 / 1000)
+    agreement = measure_agreement(cube(), cube(), SPACING)
+    assert (agreement.hausdorff_95, agreement.surface_distance) == (0, 0)
+    assert agreement.ml == agreement.other_ml == pytest.approx(6 * 6 * 8 * 24 / 1000)
 
 
 def test_a_moved_mask_is_as_far_as_it_was_moved():
-    found = measure_agreement(cube(), cube(3), SPACING)
-    assert found.hausdorff_95 == pytest.approx(3 * 2.0)
-    assert 0 < found.surface_distance < 6
+    agreement = measure_agreement(cube(), cube(3), SPACING)
+    assert agreement.hausdorff_95 == pytest.approx(3 * 2.0)
+    assert 0 < agreement.surface_distance < 6
 
 
 def test_the_largest_distance_is_simpleitks():
@@ -40,9 +40,9 @@ def test_the_largest_distance_is_simpleitks():
 
 
 def test_what_is_absent_has_no_distance():
-    found = measure_agreement(cube(), np.zeros_like(cube()), SPACING)
-    assert found.hausdorff_95 is found.surface_distance is None
-    assert found.other_ml == 0
+    agreement = measure_agreement(cube(), np.zeros_like(cube()), SPACING)
+    assert agreement.hausdorff_95 is agreement.surface_distance is None
+    assert agreement.other_ml == 0
     flat = measure_agreement(cube()[3], cube(1)[3], SPACING[1:])
     assert flat.ml is None
     assert flat.hausdorff_95 == pytest.approx(2.0)

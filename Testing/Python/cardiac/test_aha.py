@@ -78,9 +78,9 @@ def test_a_septal_scar_is_septal_however_the_image_lies(apex_first, mirrored, ro
     heart = Heart(apex_first, mirrored, roll)
     heart.paint(SCAR, [3, 4, 5], (60, 120))  # the inner half of the septum's 30° to 150°
     heart.paint(EDEMA, [0, 1, 2], (300, 330))  # lateral half of the anterolateral wall, basal
-    found = heart.measure()
-    assert found.apex_first is apex_first
-    by_name = {segment.name: segment for segment in found.segments}
+    aha = heart.measure()
+    assert aha.apex_first is apex_first
+    by_name = {segment.name: segment for segment in aha.segments}
     assert by_name["mid anteroseptal"].infarct_percent == pytest.approx(50, abs=1.5)
     assert by_name["mid inferoseptal"].infarct_percent == pytest.approx(50, abs=1.5)
     assert by_name["basal anterolateral"].edema_percent == pytest.approx(50, abs=1.5)
@@ -179,11 +179,11 @@ def test_a_sliver_of_scar_is_no_transmural_infarct():
 def test_extents_are_in_classes_and_viable_segments_are_counted(depth, extent, viable):
     heart = Heart()
     heart.paint(SCAR, [3, 4, 5], (30, 150), (0, depth))
-    found = heart.measure()
-    assert [s.extent for s in found.segments[7:9]] == [extent] * 2
-    assert {s.extent for s in found.segments[:6]} == {"0 %"}
-    assert found.segments[16].extent is None
-    assert (found.viable, found.judged) == (viable, 16)
+    aha = heart.measure()
+    assert [s.extent for s in aha.segments[7:9]] == [extent] * 2
+    assert {s.extent for s in aha.segments[:6]} == {"0 %"}
+    assert aha.segments[16].extent is None
+    assert (aha.viable, aha.judged) == (viable, 16)
 
 
 def test_chords_measure_thickness_and_depth():
@@ -224,26 +224,26 @@ def test_a_wall_without_blood_has_its_hole_as_cavity():
 def test_without_an_insertion_point_there_are_thirds_and_the_report_says_so():
     heart = Heart()
     heart.paint(SCAR, [0, 1, 2], (0, 360), (0, 0.5))
-    found = measure_segments(heart.labels, TISSUES, SPACING)
-    assert [s.name for s in found.segments] == ["basal third", "mid third", "apical third", "apex"]
-    assert all(s.number is None for s in found.segments)
-    assert found.segments[0].mean_transmurality == pytest.approx(50, abs=3)
-    assert found.segments[1].infarct_percent == 0
-    assert any("No RV-insertion point" in note for note in found.notes)
+    aha = measure_segments(heart.labels, TISSUES, SPACING)
+    assert [s.name for s in aha.segments] == ["basal third", "mid third", "apical third", "apex"]
+    assert all(s.number is None for s in aha.segments)
+    assert aha.segments[0].mean_transmurality == pytest.approx(50, abs=3)
+    assert aha.segments[1].infarct_percent == 0
+    assert any("No RV-insertion point" in note for note in aha.notes)
 
 
 def test_a_scar_class_that_is_not_there_is_none():
     heart = Heart()
-    found = measure_segments(heart.labels, ("blood pool", "healthy myocardium"), SPACING)
-    assert all(s.infarct_percent is None and s.mean_transmurality is None for s in found.segments)
+    aha = measure_segments(heart.labels, ("blood pool", "healthy myocardium"), SPACING)
+    assert all(s.infarct_percent is None and s.mean_transmurality is None for s in aha.segments)
 
 
 def test_missing_parts_of_the_ventricle_are_named():
     heart = Heart()
     heart.labels[heart.level > 8] = 0
-    found = heart.measure()
-    assert found.segments[16].infarct_percent is None
-    assert "The slices do not cover: apex." in found.notes
+    aha = heart.measure()
+    assert aha.segments[16].infarct_percent is None
+    assert "The slices do not cover: apex." in aha.notes
 
 
 def test_a_ventricle_that_does_not_taper_is_noted():
@@ -302,8 +302,8 @@ def test_the_bullseye_draws_each_value_where_it_belongs():
     heart = Heart()
     heart.paint(SCAR, [3, 4, 5], (60, 120))
     heart.labels[heart.level > 8] = 0
-    found = heart.measure()
-    figure = draw_bullseye(found.segments)
+    aha = heart.measure()
+    figure = draw_bullseye(aha.segments)
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
     assert titles[0] == "Infarct, % of segment"
     ax = figure.axes[0]
@@ -313,7 +313,7 @@ def test_the_bullseye_draws_each_value_where_it_belongs():
     assert septal.get_facecolor() != ax.patches[0].get_facecolor()
     assert ax.patches[16].get_hatch()  # no apex, so no value
     written = {text.get_text() for text in ax.texts}
-    assert {f"{found.segments[7].infarct_percent:.0f}", "17", "Septal"} <= written
+    assert {f"{aha.segments[7].infarct_percent:.0f}", "17", "Septal"} <= written
 
 
 def test_the_bullseye_of_thirds_has_whole_rings():

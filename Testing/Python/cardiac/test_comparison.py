@@ -41,8 +41,8 @@ def mass(result, *labels):
 
 
 def test_what_became_of_the_heart_by_hand(acute, late):
-    found = compare(record(acute), record(late))
-    by_name = {change.name: change for change in found.changes if change.unit == "g"}
+    comparison = compare(record(acute), record(late))
+    by_name = {change.name: change for change in comparison.changes if change.unit == "g"}
     before, after = mass(acute, SCAR, CORE), mass(late, SCAR)
     assert by_name["infarct"].baseline.value == pytest.approx(before)
     assert by_name["infarct"].followup.value == pytest.approx(after)
@@ -51,13 +51,15 @@ def test_what_became_of_the_heart_by_hand(acute, late):
     assert by_name["MVO"].followup.value == 0
     assert by_name["edema"].difference == pytest.approx(-mass(acute, EDEMA))
     assert by_name["myocardium"].difference == pytest.approx(0)
-    assert found.shrinkage == pytest.approx(1 - after / before)
-    assert found.edema_gone == pytest.approx(1)
-    assert found.salvage_index == pytest.approx(1 - after / mass(acute, EDEMA, SCAR, CORE))
-    share = next(c for c in found.changes if (c.name, c.unit) == ("infarct", "% of myocardium"))
+    assert comparison.shrinkage == pytest.approx(1 - after / before)
+    assert comparison.edema_gone == pytest.approx(1)
+    assert comparison.salvage_index == pytest.approx(1 - after / mass(acute, EDEMA, SCAR, CORE))
+    share = next(
+        c for c in comparison.changes if (c.name, c.unit) == ("infarct", "% of myocardium")
+    )
     wall = mass(late, HEALTHY, EDEMA, SCAR, CORE)
     assert share.followup.value == pytest.approx(100 * after / wall)
-    assert any("does not recommend salvage" in text for text in found.notes)
+    assert any("does not recommend salvage" in text for text in comparison.notes)
 
 
 def test_warnings_of_both_stand_here_too(acute, late):
@@ -85,10 +87,10 @@ def test_what_makes_two_results_unlike_is_warned_of(acute, late, change, text):
 
 
 def test_the_wrong_order_is_warned_of(acute, late):
-    found = compare(record(late), record(acute))
-    assert any("more edema at follow-up" in text for text in found.warnings)
-    assert found.shrinkage < 0
-    assert found.edema_gone is None  # there was none
+    comparison = compare(record(late), record(acute))
+    assert any("more edema at follow-up" in text for text in comparison.warnings)
+    assert comparison.shrinkage < 0
+    assert comparison.edema_gone is None  # there was none
 
 
 def test_what_was_not_measured_is_none(acute, late):

@@ -28,7 +28,7 @@ def test_the_infarct_has_its_core_without_a_class_for_it(case):
     whole = truth(case)
     named = measure(whole, case.images).infarct
     labels = np.where(case.labels == 5, 2, case.labels).astype(np.uint8)
-    found = measure(
+    measures = measure(
         replace(
             whole,
             labels=labels,
@@ -40,14 +40,14 @@ def test_the_infarct_has_its_core_without_a_class_for_it(case):
         ),
         case.images,
     )
-    assert found.infarct.no_reflow.ml == pytest.approx(named.no_reflow.ml, rel=0.2)
-    assert found.infarct.infarct.ml == pytest.approx(named.infarct.ml, rel=0.1)
-    assert any("microvascular obstruction" in note for note in found.notes)
+    assert measures.infarct.no_reflow.ml == pytest.approx(named.no_reflow.ml, rel=0.2)
+    assert measures.infarct.infarct.ml == pytest.approx(named.infarct.ml, rel=0.1)
+    assert any("microvascular obstruction" in note for note in measures.notes)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_scar_without_a_core_has_none(seed):
     case = heart(seed)
     assert not find_cores(case.labels, case.tissues, case.spacing).any()
-    found = measure(truth(case), case.images).infarct
-    assert found.no_reflow.voxels == 0
+    infarct = measure(truth(case), case.images).infarct
+    assert infarct.no_reflow.voxels == 0

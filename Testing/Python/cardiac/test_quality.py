@@ -26,9 +26,9 @@ def result(case):
     return truth(case)
 
 
-def only(found, *words):
-    assert len(found) == 1, found
-    assert all(word in found[0] for word in words), found[0]
+def only(warnings, *words):
+    assert len(warnings) == 1, warnings
+    assert all(word in warnings[0] for word in words), warnings[0]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -43,8 +43,8 @@ def test_a_tiny_tissue(result):
     labels[tuple(edema[50:].T)] = 2
     percent = 100 * 50 / np.count_nonzero(labels)
     assert percent < 1
-    found = find_warnings(replace(result, labels=labels))
-    assert any(f"“edema” is {percent:.2g} % of the region" in text for text in found)
+    warnings = find_warnings(replace(result, labels=labels))
+    assert any(f"“edema” is {percent:.2g} % of the region" in text for text in warnings)
 
 
 def test_no_convergence(result):
@@ -60,18 +60,20 @@ def test_a_doubtful_name(result):
 
 
 def test_restarts_that_disagree(result):
-    found = find_warnings(replace(result, agreement=(0.9, 0.9, 0.4, float("nan"))))
-    only(found, "“edema”", "0.40")
+    warnings = find_warnings(replace(result, agreement=(0.9, 0.9, 0.4, float("nan"))))
+    only(warnings, "“edema”", "0.40")
 
 
 @pytest.mark.parametrize("obstructed", [True, False])
 def test_no_reflow_that_no_class_was_asked_for(obstructed):
     case = heart(5, no_reflow=obstructed)
     settings = Settings.infarct(case.roles)
-    found = segment(case.images, case.roi, settings, spacing=case.spacing, roles=case.roles)
-    told = [text for text in find_warnings(found) if "microvascular obstruction" in text]
+    segmentation = segment(case.images, case.roi, settings, spacing=case.spacing, roles=case.roles)
+    told = [text for text in find_warnings(segmentation) if "microvascular obstruction" in text]
     assert bool(told) is obstructed
-    counted = replace(found, tissues=("blood pool", "healthy myocardium", "scar", "no-reflow"))
+    counted = replace(
+        segmentation, tissues=("blood pool", "healthy myocardium", "scar", "no-reflow")
+    )
     assert not [text for text in find_warnings(counted) if "microvascular" in text]
 
 
@@ -81,8 +83,8 @@ def test_bhattacharyya_by_hand():
     assert bhattacharyya(same, one, same, one) == pytest.approx(0)
     assert bhattacharyya(same, one, np.array([1.0, 0.0]), one) == pytest.approx(1 / 8)
     # Mean covariance diag(2.5, 1): (4 / 2.5) / 8 + ln(2.5 / 2) / 2.
-    away = np.array([2.0, 0.0])
-    assert bhattacharyya(same, one, away, two) == pytest.approx(0.2 + np.log(1.25) / 2)
+    shifted = np.array([2.0, 0.0])
+    assert bhattacharyya(same, one, shifted, two) == pytest.approx(0.2 + np.log(1.25) / 2)
 
 
 def test_bhattacharyya_agrees_with_its_integral():
@@ -93,10 +95,10 @@ def test_bhattacharyya_agrees_with_its_integral():
         deviations * np.sqrt(2 * np.pi)
     )
     overlap = np.sqrt(density.prod(axis=1)).sum() * (x[1] - x[0])
-    found = bhattacharyya(
+    distance = bhattacharyya(
         means[:1], deviations[:1, None] ** 2, means[1:], deviations[1:, None] ** 2
     )
-    assert found == pytest.approx(-np.log(overlap), rel=1e-6)
+    assert distance == pytest.approx(-np.log(overlap), rel=1e-6)
 
 
 @pytest.mark.parametrize(("apart", "warned"), [(0.9, True), (1.1, False)])
@@ -105,10 +107,10 @@ def test_components_closer_than_one_deviation(result, apart, warned):
     covariances[0, 3] = covariances[0, 2]
     means[0, 3] = means[0, 2]
     means[0, 3, 1] += apart * np.sqrt(covariances[0, 2, 1, 1])
-    found = find_warnings(replace(result, means=means, covariances=covariances))
-    assert bool(found) is warned
+    warnings = find_warnings(replace(result, means=means, covariances=covariances))
+    assert bool(warnings) is warned
     if warned:
-        only(found, "“edema” and “scar” look alike:", "one deviation")
+        only(warnings, "“edema” and “scar” look alike:", "one deviation")
 
 
 def test_components_close_in_some_slices_name_them(result):
@@ -141,10 +143,10 @@ def ring(depth):
 )
 def test_an_infarct_that_is_not_subendocardial(result, depth, warned):
     labels = ring(depth)
-    found = find_warnings(replace(result, labels=labels, spacing=(8.0, 1.0, 1.0)))
-    assert bool(found) is warned
+    warnings = find_warnings(replace(result, labels=labels, spacing=(8.0, 1.0, 1.0)))
+    assert bool(warnings) is warned
     if warned:
-        only(found, "Only 0 % of the infarct", "not subendocardial")
+        only(warnings, "Only 0 % of the infarct", "not subendocardial")
 
 
 def test_an_infarct_outside_the_edema(case, result):
@@ -177,11 +179,11 @@ def test_edema_that_is_only_where_t2_is_not(case, result):
 def test_a_shifted_sequence(case, result, shift):
     images = case.images.copy()
     images[1] = np.roll(images[1], shift, axis=(1, 2))
-    found = find_warnings(result, images)
-    assert len([text for text in found if "T2 looks shifted against LGE" in text]) == 1
-    assert len([text for text in found if "bSSFP looks shifted against T2" in text]) == 1
-    assert not [text for text in found if "bSSFP looks shifted against LGE" in text]
-    assert any(f"by {shift[1]} pixels along x and {shift[0]} along y" in text for text in found)
+    warnings = find_warnings(result, images)
+    assert len([text for text in warnings if "T2 looks shifted against LGE" in text]) == 1
+    assert len([text for text in warnings if "bSSFP looks shifted against T2" in text]) == 1
+    assert not [text for text in warnings if "bSSFP looks shifted against LGE" in text]
+    assert any(f"by {shift[1]} pixels along x and {shift[0]} along y" in text for text in warnings)
 
 
 def test_a_flat_image_is_checked_too(case, result):

@@ -8,14 +8,16 @@ from DeepGMMSegmentationLib.cardiac.readers import compare_readers, intraclass_c
 
 
 def test_bland_altman_by_hand():
-    found = compare_readers([10, 20, 30, 40], [12, 21, 33, 42])
+    agreement = compare_readers([10, 20, 30, 40], [12, 21, 33, 42])
     # Differences 2, 1, 3, 2: mean 2, sum of squares 2, deviation √(2 / 3).
-    assert found.cases == 4
-    assert found.bias == pytest.approx(2)
-    assert found.deviation == pytest.approx((2 / 3) ** 0.5)
-    assert found.lower == pytest.approx(2 - 1.96 * (2 / 3) ** 0.5)
-    assert found.upper == pytest.approx(2 + 1.96 * (2 / 3) ** 0.5)
-    assert found.correlation == pytest.approx(np.corrcoef([10, 20, 30, 40], [12, 21, 33, 42])[0, 1])
+    assert agreement.cases == 4
+    assert agreement.bias == pytest.approx(2)
+    assert agreement.deviation == pytest.approx((2 / 3) ** 0.5)
+    assert agreement.lower == pytest.approx(2 - 1.96 * (2 / 3) ** 0.5)
+    assert agreement.upper == pytest.approx(2 + 1.96 * (2 / 3) ** 0.5)
+    assert agreement.correlation == pytest.approx(
+        np.corrcoef([10, 20, 30, 40], [12, 21, 33, 42])[0, 1]
+    )
 
 
 def test_icc_from_the_mean_squares_by_hand():
@@ -37,16 +39,16 @@ def test_icc_of_shrout_and_fleiss():
 
 
 def test_a_constant_offset_lowers_icc_and_no_correlation():
-    found = compare_readers([1, 2, 3, 4], [3, 4, 5, 6])
-    assert found.correlation == pytest.approx(1)
-    assert found.icc < 0.6
-    assert (found.lower, found.upper) == pytest.approx((2, 2))
+    agreement = compare_readers([1, 2, 3, 4], [3, 4, 5, 6])
+    assert agreement.correlation == pytest.approx(1)
+    assert agreement.icc < 0.6
+    assert (agreement.lower, agreement.upper) == pytest.approx((2, 2))
 
 
 def test_equal_figures_have_neither():
-    found = compare_readers([5, 5, 5], [5, 5, 5])
-    assert found.icc is found.correlation is None
-    assert found.bias == 0
+    agreement = compare_readers([5, 5, 5], [5, 5, 5])
+    assert agreement.icc is agreement.correlation is None
+    assert agreement.bias == 0
 
 
 def test_too_few_cases_are_refused():

@@ -24,8 +24,8 @@ def case():
     return heart(0)
 
 
-def warned(found, words):
-    return any(words in text for text in found)
+def warned(warnings, words):
+    return any(words in text for text in warnings)
 
 
 def beside(roi, pixels):
@@ -74,8 +74,8 @@ def test_a_region_of_the_wrong_size(millimetres, words):
     ]
     region = (np.stack(outer) <= millimetres) & drawn.roi.any(axis=(1, 2))[:, None, None]
     placement = place_on_ventricle(drawn.images, region, drawn.spacing, drawn.roles)
-    found = doubt_region(replace(truth(drawn), placement=vars(placement)))
-    assert (found == []) if words is None else warned(found, words)
+    warnings = doubt_region(replace(truth(drawn), placement=vars(placement)))
+    assert (warnings == []) if words is None else warned(warnings, words)
 
 
 @pytest.mark.parametrize("roles", [("LGE",), ("bSSFP",), ("LGE", "T2"), ("LGE", "T2", "bSSFP")])
@@ -140,22 +140,22 @@ def test_the_right_region_of_a_patient(patient):
 def test_a_part_of_a_ventricle(case, slices, length):
     labels = np.zeros_like(case.labels)
     labels[4 : 4 + slices] = case.labels[4 : 4 + slices]
-    found = find_warnings(replace(truth(case), labels=labels))
-    assert warned(found, "slices cover") is (length is not None)
-    assert length is None or warned(found, length)
+    warnings = find_warnings(replace(truth(case), labels=labels))
+    assert warned(warnings, "slices cover") is (length is not None)
+    assert length is None or warned(warnings, length)
 
 
 def test_a_region_that_was_drawn_in_every_other_slice(case):
     labels = case.labels.copy()
     labels[[2, 4, 5]] = 0
-    found = find_warnings(replace(truth(case), labels=labels))
-    assert warned(found, "empty in slices 3, 5, 6, between")
+    warnings = find_warnings(replace(truth(case), labels=labels))
+    assert warned(warnings, "empty in slices 3, 5, 6, between")
 
 
 def test_slices_that_are_not_in_order(case):
     order = [3, 8, 1, 6, 0, 9, 4, 2, 7, 5]
-    found = find_warnings(replace(truth(case), labels=case.labels[order]), case.images[:, order])
-    assert warned(found, "grows and shrinks")
+    warnings = find_warnings(replace(truth(case), labels=case.labels[order]), case.images[:, order])
+    assert warned(warnings, "grows and shrinks")
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])

@@ -37,10 +37,10 @@ def size(methods, name):
 
 def test_sizes_by_hand(case):
     lge, wall, remote, enhanced = case
-    found, missing = measure_yardsticks(lge, wall, remote, enhanced, SPACING)
+    yardsticks, missing = measure_yardsticks(lge, wall, remote, enhanced, SPACING)
     assert missing == []
     # Of 20 wall voxels; no blood.
-    assert {y.method: y.voxels for y in found} == {
+    assert {y.method: y.voxels for y in yardsticks} == {
         "2-SD": 10,
         "3-SD": 9,
         "4-SD": 8,
@@ -52,7 +52,7 @@ def test_sizes_by_hand(case):
         "grey zone, 35 to 50 %": 8,
         "weighted above 2-SD": 5,
     }
-    fwhm = size(found, "FWHM")
+    fwhm = size(yardsticks, "FWHM")
     assert fwhm.percent_of_myocardium == pytest.approx(35)
     assert fwhm.ml == pytest.approx(0.14)
     assert fwhm.grams == pytest.approx(0.147)
@@ -61,8 +61,8 @@ def test_sizes_by_hand(case):
 def test_half_the_maximum_itself_counts(case):
     lge, wall, remote, enhanced = case
     lge[0, 1, 3] = 149.5
-    found, _ = measure_yardsticks(lge, wall, remote, enhanced, SPACING)
-    assert size(found, "FWHM").voxels == 7
+    yardsticks, _ = measure_yardsticks(lge, wall, remote, enhanced, SPACING)
+    assert size(yardsticks, "FWHM").voxels == 7
 
 
 def test_gain_does_not_change_sizes_and_offset_does_not_change_n_sd(case):
@@ -76,20 +76,20 @@ def test_gain_does_not_change_sizes_and_offset_does_not_change_n_sd(case):
 
 def test_a_flat_image_has_percent_only(case):
     lge, wall, remote, enhanced = (array[0] for array in case)
-    found, _ = measure_yardsticks(lge, wall, remote, enhanced, SPACING[1:])
-    assert found[0].ml is None
-    assert found[0].percent_of_myocardium == pytest.approx(50)
+    yardsticks, _ = measure_yardsticks(lge, wall, remote, enhanced, SPACING[1:])
+    assert yardsticks[0].ml is None
+    assert yardsticks[0].percent_of_myocardium == pytest.approx(50)
 
 
 def test_what_cannot_be_had_says_why(case):
     lge, wall, remote, enhanced = case
     few = remote.copy()
     few[0, 0, 3:] = False
-    found, missing = measure_yardsticks(lge, wall, few, enhanced, SPACING)
-    assert [y.method for y in found] == ["FWHM", "grey zone, 35 to 50 %", "Otsu"]
+    yardsticks, missing = measure_yardsticks(lge, wall, few, enhanced, SPACING)
+    assert [y.method for y in yardsticks] == ["FWHM", "grey zone, 35 to 50 %", "Otsu"]
     assert "3 voxels" in missing[0]
-    found, missing = measure_yardsticks(lge, wall, remote, np.zeros_like(wall), SPACING)
-    assert len(found) == 6
+    yardsticks, missing = measure_yardsticks(lge, wall, remote, np.zeros_like(wall), SPACING)
+    assert len(yardsticks) == 6
     assert "no enhanced myocardium" in missing[0]
     _, missing = measure_yardsticks(lge - 200, wall, remote, enhanced, SPACING)
     assert "magnitude image" in missing[0]
@@ -110,8 +110,8 @@ def infarct():
 
 
 def fwhm_percent(lge, wall, remote, enhanced, **options):
-    found, missing = measure_yardsticks(lge, wall, remote, enhanced, SPACING, **options)
-    sizes = [y.percent_of_myocardium for y in found if y.method == "FWHM"]
+    yardsticks, missing = measure_yardsticks(lge, wall, remote, enhanced, SPACING, **options)
+    sizes = [y.percent_of_myocardium for y in yardsticks if y.method == "FWHM"]
     return (sizes or [None])[0], missing
 
 

@@ -52,16 +52,16 @@ def test_the_program_and_two_readers(cohort, tmp_path, capsys):
     assert main(given) == 0
     assert "ICC(2,1)" in capsys.readouterr().out
     rows = table(tmp_path / "agreement" / "agreement.csv")
-    found = {(row["first"], row["second"], row["figure"]): row for row in rows}
+    agreement = {(row["first"], row["second"], row["figure"]): row for row in rows}
     pairs = [("program", "reader 1"), ("program", "reader 2"), ("reader 1", "reader 2")]
-    assert {key[:2] for key in found} == set(pairs)
-    same = found["program", "reader 1", "scar, mL"]
+    assert {key[:2] for key in agreement} == set(pairs)
+    same = agreement["program", "reader 1", "scar, mL"]
     assert (same["cases"], float(same["bias"]), float(same["icc"])) == ("4", 0, pytest.approx(1))
-    less = found["reader 1", "reader 2", "scar, mL"]
+    less = agreement["reader 1", "reader 2", "scar, mL"]
     missing = volume_ml(np.mean([20, 40, 60, 80]), heart(0).spacing)
     assert float(less["bias"]) == pytest.approx(-missing, rel=1e-6)
     assert float(less["icc"]) < 1
-    assert ("program", "reader 2", "infarct, % of myocardium") in found
+    assert ("program", "reader 2", "infarct, % of myocardium") in agreement
     overlap = table(tmp_path / "agreement" / "overlap.csv")
     assert len(overlap) == CASES * 3 * 4  # pairs, tissues
     first = [row for row in overlap if row["tissue"] == "scar" and row["second"] == "reader 2"]

@@ -169,14 +169,14 @@ def z_score(voxels: np.ndarray) -> np.ndarray:
     return (voxels - voxels.mean(axis=0)) / voxels.std(axis=0)
 
 
-def dice(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    pairs = ((found == k, truth == k) for k in range(1, 5))
+def dice(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    pairs = ((labels == k, truth == k) for k in range(1, 5))
     return np.array([2 * (f & t).sum() / (f.sum() + t.sum()) for f, t in pairs])
 
 
-def best_dice(found: np.ndarray, truth: np.ndarray) -> float:
+def best_dice(labels: np.ndarray, truth: np.ndarray) -> float:
     orders = (np.array(order) for order in itertools.permutations(range(1, 5)))
-    return max(dice(order[found], truth).mean() for order in orders)
+    return max(dice(order[labels], truth).mean() for order in orders)
 
 
 def test_a_plain_mixture_finds_it_hard_and_the_true_parameters_help(hearts):

@@ -79,11 +79,11 @@ def test_strokes_from_a_file_go_by_their_names_or_numbers(tmp_path, capsys, name
         image = segmentation(image_of(values), names)
     sitk.WriteImage(image, str(file))
     command = ["segment", "LGE.nii.gz", "T2.nii.gz", "--roi", "roi.nii.gz", "--seeds", file.name]
-    command = [str(tmp_path / each) if "." in each else each for each in command]
+    command = [str(tmp_path / argument) if "." in argument else argument for argument in command]
     command += ["--classes", "3", "--method", "GMM", "--out"]
     assert main([*command, str(tmp_path / "out")]) == 0
-    found = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "labels.nii.gz")))
-    assert (found[truth == 2] == 3).mean() > 0.95
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "labels.nii.gz")))
+    assert (labels[truth == 2] == 3).mean() > 0.95
     if names == ("Class 3",):
         sitk.WriteImage(segmentation(image_of(values), ("scar",)), str(file))
         assert main([*command, str(tmp_path / "other")]) == 2
@@ -214,7 +214,7 @@ def test_refuses_labels_beyond_the_tissues(table):
 def go(table, out, *options):
     """Run the command in this process; three classes, as `write_case` draws."""
     arguments = ["segment", "--cases", table, "--out-dir", out, "--method", "SVGMM"]
-    return main([str(each) for each in (*arguments, "--classes", 3, *options)])
+    return main([str(argument) for argument in (*arguments, "--classes", 3, *options)])
 
 
 def rows_of(path):

@@ -49,7 +49,7 @@ def test_gmm_is_scikit_learns(covariance):
     settings = Settings(
         method="GMM", covariance=covariance, tolerance=0.0, max_iterations=60, variance_floor=1e-3
     )
-    found = em.fit(observe(x), start, settings)
+    fitted = em.fit(observe(x), start, settings)
     means = start.means[0].numpy()
     precisions = np.ones((4, 3)) if covariance == "diag" else np.stack([np.eye(3)] * 4)
     oracle = GaussianMixture(
@@ -59,14 +59,14 @@ def test_gmm_is_scikit_learns(covariance):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         oracle.fit(x.T)
-    np.testing.assert_allclose(found.mixture.means[0], oracle.means_, rtol=1e-6)
-    np.testing.assert_allclose(found.mixture.proportions[0], oracle.weights_, rtol=1e-6)
-    matrices = found.mixture.covariances[0].numpy()
+    np.testing.assert_allclose(fitted.mixture.means[0], oracle.means_, rtol=1e-6)
+    np.testing.assert_allclose(fitted.mixture.proportions[0], oracle.weights_, rtol=1e-6)
+    matrices = fitted.mixture.covariances[0].numpy()
     if covariance == "diag":
         matrices = matrices.diagonal(axis1=1, axis2=2)
     np.testing.assert_allclose(matrices, oracle.covariances_, rtol=1e-6, atol=1e-9)
-    assert found.nll.item() == pytest.approx(-oracle.score(x.T), rel=1e-6)
-    np.testing.assert_allclose(found.responsibilities[0].T, oracle.predict_proba(x.T), atol=1e-6)
+    assert fitted.nll.item() == pytest.approx(-oracle.score(x.T), rel=1e-6)
+    np.testing.assert_allclose(fitted.responsibilities[0].T, oracle.predict_proba(x.T), atol=1e-6)
 
 
 def test_blocks_change_nothing(monkeypatch):
@@ -118,7 +118,7 @@ def test_svgmm_proportions_are_the_responsibilities_and_tend_to_0_and_1():
 def test_permuting_classes_or_channels_permutes_the_result():
     x, settings = draw(), Settings(method="GMM", covariance="full", max_iterations=30)
     start = start_for(x)
-    found = em.fit(observe(x), start, settings)
+    fitted = em.fit(observe(x), start, settings)
     classes, channels = [2, 0, 3, 1], [1, 2, 0]
     turned = Mixture(
         start.proportions[:, classes],
@@ -127,10 +127,10 @@ def test_permuting_classes_or_channels_permutes_the_result():
     )
     other = em.fit(observe(x[channels]), turned, settings)
     np.testing.assert_allclose(
-        other.responsibilities, found.responsibilities[:, classes], atol=1e-9
+        other.responsibilities, fitted.responsibilities[:, classes], atol=1e-9
     )
     np.testing.assert_allclose(
-        other.mixture.means, found.mixture.means[:, classes][..., channels], atol=1e-9
+        other.mixture.means, fitted.mixture.means[:, classes][..., channels], atol=1e-9
     )
 
 
@@ -160,8 +160,8 @@ def test_float32_agrees_with_float64():
     exact = em.fit(observations, start, settings)
     single = Observations(observations.intensities.float(), observations.mask)
     fast = em.fit(single, start, settings)
-    for found, wanted in zip(vars(fast.mixture).values(), vars(exact.mixture).values()):
-        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    for value, wanted in zip(vars(fast.mixture).values(), vars(exact.mixture).values()):
+        np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_kmeans_starts_at_the_clusters():
@@ -169,8 +169,8 @@ def test_kmeans_starts_at_the_clusters():
     centres = np.array([[0.0, 0], [10, 0], [0, 10], [10, 10]])
     x = centres[rng.integers(4, size=2000)].T + rng.normal(size=(2, 2000)) * 0.5
     settings = Settings(method="GMM")
-    found = start_mixture(observe(x), None, settings, seed=0).means[0].numpy()
-    distances = np.linalg.norm(found[:, None] - centres, axis=-1)
+    means = start_mixture(observe(x), None, settings, seed=0).means[0].numpy()
+    distances = np.linalg.norm(means[:, None] - centres, axis=-1)
     assert distances.min(1).max() < 0.1
     assert sorted(distances.argmin(1)) == [0, 1, 2, 3]
 
@@ -187,7 +187,7 @@ def test_heavy_tails_resist_outliers():
             torch.ones(1, 2, 1, 1, dtype=torch.float64),
         )
         means.append(em.fit(observe(x[None]), start, settings).mixture.means.flatten().numpy())
-    gaussian, student = (np.abs(found - [0, 6]).max() for found in means)
+    gaussian, student = (np.abs(mean - [0, 6]).max() for mean in means)
     assert student < 0.2 < gaussian
 
 
@@ -207,8 +207,8 @@ def test_a_random_start_that_stays_where_all_classes_are_the_same_is_drawn_again
         once = em.fit(problem.observations, start, settings)
         alike = em.alike(once.mixture)
         stuck += int(alike.sum())
-        found = fit(problem, seed)
-        assert not em.alike(found.mixture).any()
-        assert torch.equal(found.mixture.means[~alike], once.mixture.means[~alike])
-        assert (found.nll < once.nll - 0.1)[alike].all()
+        redrawn = fit(problem, seed)
+        assert not em.alike(redrawn.mixture).any()
+        assert torch.equal(redrawn.mixture.means[~alike], once.mixture.means[~alike])
+        assert (redrawn.nll < once.nll - 0.1)[alike].all()
     assert stuck > 0

@@ -70,14 +70,14 @@ def negative_log_posterior(problem, logits, means, matrices):
 @pytest.mark.parametrize("degrees", [None, 3.0])
 def test_the_gradient_of_the_objective_vanishes_where_em_rests(covariance, degrees):
     problem = problem_for(covariance, degrees)
-    found = fit(problem, 0)
-    mixture = found.mixture
+    fitted = fit(problem, 0)
+    mixture = fitted.mixture
     logits, means, matrices = (
         values[0].clone().requires_grad_()
         for values in (mixture.proportions.log(), mixture.means, mixture.covariances)
     )
     value = negative_log_posterior(problem, logits, means, matrices)
-    assert found.objective.item() == pytest.approx(value.item(), rel=1e-6)
+    assert fitted.objective.item() == pytest.approx(value.item(), rel=1e-6)
     gradients = torch.autograd.grad(value, (logits, means, matrices))
     slopes = list(gradients[:2])
     matrix = gradients[2] + gradients[2].mT  # of a symmetric matrix
@@ -92,8 +92,8 @@ def test_the_gradient_of_the_objective_vanishes_where_em_rests(covariance, degre
 @pytest.mark.parametrize("degrees", [None, 8.0])
 def test_the_deep_loss_has_ems_mixture_at_ems_responsibilities(method, degrees, weight):
     problem = problem_for("full", degrees, method=method, prior_weight=weight)
-    found = fit(problem, 0)
-    nll, mixture, _ = objective(found.responsibilities, problem.observations, problem.settings)
-    for ours, ems in zip(vars(mixture).values(), vars(found.mixture).values()):
+    fitted = fit(problem, 0)
+    nll, mixture, _ = objective(fitted.responsibilities, problem.observations, problem.settings)
+    for ours, ems in zip(vars(mixture).values(), vars(fitted.mixture).values()):
         np.testing.assert_allclose(ours, ems, rtol=2e-4, atol=2e-4)
-    np.testing.assert_allclose(nll, found.nll, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(nll, fitted.nll, rtol=1e-6, atol=1e-6)

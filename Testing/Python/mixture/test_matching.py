@@ -99,8 +99,8 @@ def test_smaller_mixtures_follow_the_means_and_not_their_own_rank():
     # In the small one, the class that looks like the last of the large one is the darkest.
     large = [[0.0, 0.0], [1.0, 0.0], [2.0, 50.0]]
     small = [[0.9, 0.0], [1.1, 0.5], [0.1, 49.0]]
-    found = matching.order_by_rule(np.array([large, small]), np.array([90, 10]))
-    np.testing.assert_array_equal(found, [[0, 1, 2], [0, 1, 2]])
+    orders = matching.order_by_rule(np.array([large, small]), np.array([90, 10]))
+    np.testing.assert_array_equal(orders, [[0, 1, 2], [0, 1, 2]])
 
 
 def test_known_classes_keep_their_number_and_the_others_rise():
@@ -119,10 +119,10 @@ def test_the_rule_is_the_nearest_assignment_to_the_largest_mixture(size):
     means, sizes = rng.normal(size=(mixtures, classes, 2)), rng.integers(1, 50, mixtures)
     assume(len(set(sizes)) == mixtures)
     reference = np.array(sorted(means[sizes.argmax()].tolist()))
-    found = matching.order_by_rule(means, sizes)
+    orders = matching.order_by_rule(means, sizes)
     for b in range(mixtures):
         nearest = min(
             permutations(range(classes)),
             key=lambda order, b=b: ((means[b][list(order)] - reference) ** 2).sum(),
         )
-        assert tuple(found[b]) == nearest
+        assert tuple(orders[b]) == nearest

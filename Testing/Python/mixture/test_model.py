@@ -34,14 +34,14 @@ def test_densities_are_scipys(covariance, sequences, degrees):
     rng = np.random.default_rng(0)
     mixture = random_mixture(rng, 3, sequences, covariance)
     x = rng.normal(size=(sequences, 50)) * 3
-    found = densities(mixture, x, covariance, degrees)
+    log_densities = densities(mixture, x, covariance, degrees)
     for k in range(3):
         mean, matrix = mixture.means[0, k].numpy(), mixture.covariances[0, k].numpy()
         if degrees is None:
             expected = stats.multivariate_normal(mean, matrix).logpdf(x.T)
         else:
             expected = stats.multivariate_t(mean, matrix, df=degrees).logpdf(x.T)
-        np.testing.assert_allclose(found[0, k].numpy(), expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(log_densities[0, k].numpy(), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("covariance", ["diag", "full"])
@@ -51,7 +51,7 @@ def test_m_step_is_the_weighted_mean_and_covariance(covariance):
     mask = rng.random(40) < 0.7
     voxels = model.features(torch.from_numpy(x)[None], torch.from_numpy(mask)[None], covariance)
     weighted = model.moments(torch.from_numpy(w)[None], voxels)
-    found = model.m_step(weighted, weighted[..., 0], 3, covariance, variance_floor=0.01)
+    mixture = model.m_step(weighted, weighted[..., 0], 3, covariance, variance_floor=0.01)
     for k in range(4):
         total = sum(w[k, n] for n in range(40) if mask[n])
         mean = sum(w[k, n] * x[:, n] for n in range(40) if mask[n]) / total
@@ -61,9 +61,9 @@ def test_m_step_is_the_weighted_mean_and_covariance(covariance):
         matrix = matrix / total + 0.01 * np.eye(3)
         if covariance == "diag":
             matrix = matrix * np.eye(3)
-        np.testing.assert_allclose(found.means[0, k], mean, rtol=1e-8)
-        np.testing.assert_allclose(found.covariances[0, k], matrix, rtol=1e-7, atol=1e-9)
-        assert float(found.proportions[0, k]) == pytest.approx(total / mask.sum(), rel=1e-8)
+        np.testing.assert_allclose(mixture.means[0, k], mean, rtol=1e-8)
+        np.testing.assert_allclose(mixture.covariances[0, k], matrix, rtol=1e-7, atol=1e-9)
+        assert float(mixture.proportions[0, k]) == pytest.approx(total / mask.sum(), rel=1e-8)
 
 
 def test_a_class_without_voxels_becomes_the_region_with_no_share():
@@ -73,10 +73,10 @@ def test_a_class_without_voxels_becomes_the_region_with_no_share():
     mask = torch.ones(1, 500, dtype=torch.bool)
     voxels = model.features(torch.from_numpy(x)[None], mask, "full")
     weighted = model.moments(torch.from_numpy(w)[None], voxels)
-    found = model.m_step(weighted, weighted[..., 0], 2, "full", variance_floor=1e-6)
-    np.testing.assert_allclose(found.means[0, 1], x.mean(1), rtol=1e-6)
-    np.testing.assert_allclose(found.covariances[0, 1], np.cov(x, bias=True), rtol=1e-4)
-    assert 0 < found.proportions[0, 1] < 1e-9
+    mixture = model.m_step(weighted, weighted[..., 0], 2, "full", variance_floor=1e-6)
+    np.testing.assert_allclose(mixture.means[0, 1], x.mean(1), rtol=1e-6)
+    np.testing.assert_allclose(mixture.covariances[0, 1], np.cov(x, bias=True), rtol=1e-4)
+    assert 0 < mixture.proportions[0, 1] < 1e-9
 
 
 def test_responsibilities_survive_densities_that_underflow():
@@ -97,8 +97,8 @@ def test_nll_leaves_out_masked_voxels():
 def test_bias_renormalises_the_proportions():
     proportions = torch.tensor([[[0.2], [0.8]]], dtype=torch.float64)
     bias = torch.log(torch.tensor([[[4.0, 1.0], [1.0, 1.0]]], dtype=torch.float64))
-    found = model.log_proportions(proportions, bias).exp()
-    np.testing.assert_allclose(found[0], [[0.5, 0.2], [0.5, 0.8]], rtol=1e-12)
+    renormalised = model.log_proportions(proportions, bias).exp()
+    np.testing.assert_allclose(renormalised[0], [[0.5, 0.2], [0.5, 0.8]], rtol=1e-12)
 
 
 def test_the_nll_is_differentiable_through_the_m_step():

@@ -87,8 +87,8 @@ class ByHand:
         at = np.array([(region.crop[0][z], i, j) for z, i, j in voxels]) * SPACING
         window = np.eye(count)
         if settings.smoothing and settings.spatial:
-            away = ((at[:, None] - at) ** 2).sum(-1)
-            window = np.exp(-0.5 * away / settings.smoothing**2)
+            squared_distances = ((at[:, None] - at) ** 2).sum(-1)
+            window = np.exp(-0.5 * squared_distances / settings.smoothing**2)
             if settings.scope == "slice":
                 assert len(set(at[:, 0])) == 1
             window = window / window.sum(1, keepdims=True)
@@ -108,8 +108,8 @@ class ByHand:
             pseudo = []
             for k in range(settings.classes):
                 mean, deviation = cls.tissue(problem, b, k)
-                away = np.diag(deviation) * np.sqrt(sequences)
-                points = mean[:, None] + np.hstack([away, -away])
+                offsets = np.diag(deviation) * np.sqrt(sequences)
+                points = mean[:, None] + np.hstack([offsets, -offsets])
                 weight = settings.prior_weight * count * prior.proportions[k]
                 pseudo.append((points, weight / (2 * sequences)))
         return cls(x, window, factor, pseudo, settings)
@@ -140,11 +140,11 @@ class ByHand:
         degrees, sequences = self.settings.degrees_of_freedom, len(self.x)
         if degrees is None:
             return np.ones(self.factor.shape)
-        away = [
+        mahalanobis = [
             [(v - mean) @ np.linalg.inv(matrix) @ (v - mean) for v in self.x.T]
             for mean, matrix in zip(means, covariances)
         ]
-        return (degrees + sequences) / (degrees + np.array(away))
+        return (degrees + sequences) / (degrees + np.array(mahalanobis))
 
     def joint(self, p, means, covariances):
         degrees = self.settings.degrees_of_freedom
@@ -209,8 +209,8 @@ def test_the_objective_is_the_plain_loop(method, degrees, extra, scope, covarian
         assert nll[b].item() == pytest.approx(expected, rel=1e-7)
         compare(mixture, b, shares, means, covariances)
         p = hand.local(w[b, :, :size], shares) * hand.factor
-        found = log_p[b].exp().expand(-1, w.shape[2])[:, :size]
-        np.testing.assert_allclose(found, p / p.sum(0), rtol=1e-6)
+        proportions = log_p[b].exp().expand(-1, w.shape[2])[:, :size]
+        np.testing.assert_allclose(proportions, p / p.sum(0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
@@ -246,13 +246,13 @@ def test_the_map_estimate_is_that_of_appended_pseudo_voxels(covariance, scope):
         moments = own @ np.concatenate([one, x, x[rows] * x[columns]]).T
         weighted = torch.zeros(len(w), *moments.shape, dtype=torch.float64)
         weighted[:] = torch.from_numpy(moments)
-        found = observations.m_step(weighted, weighted[..., 0], problem.settings)
+        mixture = observations.m_step(weighted, weighted[..., 0], problem.settings)
         for k in range(3):
             mean, deviation = ByHand.tissue(problem, b, k)
             count = 0.3 * size * (0.5, 0.3, 0.2)[k]
             total = own[k].sum() + count
             posterior = (own[k] @ x.T + count * mean) / total
-            np.testing.assert_allclose(found.means[b, k], posterior, rtol=1e-6)
+            np.testing.assert_allclose(mixture.means[b, k], posterior, rtol=1e-6)
             between = np.outer(mean - posterior, mean - posterior)
             matrix = count * (np.diag(deviation**2) + between)
             for n in range(size):
@@ -260,9 +260,9 @@ def test_the_map_estimate_is_that_of_appended_pseudo_voxels(covariance, scope):
             matrix = matrix / total + 0.02 * np.eye(2)
             if covariance == "diag":
                 matrix = matrix * np.eye(2)
-            np.testing.assert_allclose(found.covariances[b, k], matrix, rtol=1e-6, atol=1e-8)
+            np.testing.assert_allclose(mixture.covariances[b, k], matrix, rtol=1e-6, atol=1e-8)
         counts = own.sum(1) + 0.3 * size * np.array([0.5, 0.3, 0.2])
-        np.testing.assert_allclose(found.proportions[b], counts / (1.3 * size), rtol=1e-6)
+        np.testing.assert_allclose(mixture.proportions[b], counts / (1.3 * size), rtol=1e-6)
 
 
 @pytest.mark.parametrize("strokes", [False, True])
@@ -275,7 +275,7 @@ def test_em_is_the_plain_loop(method, degrees, extra, scope, covariance, strokes
         extra, strokes=strokes, method=method, degrees_of_freedom=degrees, scope=scope,
         covariance=covariance, start="prior", tolerance=0.0, min_iterations=4, max_iterations=4,
     )  # fmt: skip
-    found = fit(problem, 0)
+    fitted = fit(problem, 0)
     sizes = problem.region.valid.sum(-1).tolist()
     histories = []
     for b, size in enumerate(sizes):
@@ -285,10 +285,10 @@ def test_em_is_the_plain_loop(method, degrees, extra, scope, covariance, strokes
         proportions = np.array(problem.settings.prior.proportions)
         history, w, *mixture = hand.em(proportions, means, covariances, 4)
         histories.append(history)
-        np.testing.assert_allclose(found.responsibilities[b, :, :size], w, rtol=1e-5, atol=1e-8)
-        assert found.nll[b].item() == pytest.approx(history[-1], rel=1e-6)
-        compare(found.mixture, b, *mixture)
-    np.testing.assert_allclose(found.history, np.average(histories, 0, weights=sizes), rtol=1e-6)
+        np.testing.assert_allclose(fitted.responsibilities[b, :, :size], w, rtol=1e-5, atol=1e-8)
+        assert fitted.nll[b].item() == pytest.approx(history[-1], rel=1e-6)
+        compare(fitted.mixture, b, *mixture)
+    np.testing.assert_allclose(fitted.history, np.average(histories, 0, weights=sizes), rtol=1e-6)
 
 
 def test_the_mean_penalty_counts_the_sequences_that_the_prior_knows():
@@ -330,7 +330,7 @@ def test_the_network_sees_the_depth_where_it_counts():
     for z, inside in enumerate(mask):
         outside = np.argwhere(~inside) * SPACING[1:]
         places = np.argwhere(inside)
-        away = [np.hypot(*(outside - place * SPACING[1:]).T).min() for place in places]
+        distances = [np.hypot(*(outside - place * SPACING[1:]).T).min() for place in places]
         depth = seen[z, 2].numpy()[tuple(places.T - 1)]
-        np.testing.assert_allclose(depth, np.array(away) / max(away), rtol=1e-5)
+        np.testing.assert_allclose(depth, np.array(distances) / max(distances), rtol=1e-5)
     assert problem_for(method="deepG").network_input(ROLES).shape[1] == 2

@@ -104,8 +104,8 @@ def start_responsibilities(start, x):
         centres = MEANS
     w = [[0.0] * len(x) for _ in range(CLASSES)]
     for n in range(len(x)):
-        away = [sum((a - b) ** 2 for a, b in zip(x[n], centre)) for centre in centres]
-        w[away.index(min(away))][n] = 1.0
+        squared_distances = [sum((a - b) ** 2 for a, b in zip(x[n], centre)) for centre in centres]
+        w[squared_distances.index(min(squared_distances))][n] = 1.0
     return w
 
 
@@ -222,8 +222,8 @@ def test_algorithms_1_and_2(method, start, floor, tolerance):
     # The library gives each class 1e-10 of the region; leaving the saddle of a random start, EM
     # makes that larger.
     order = compare(result, region, path, w, means, 1e-5)
-    found = result.covariances[0].diagonal(axis1=1, axis2=2)
-    np.testing.assert_allclose(found, np.array(variances)[order], rtol=1e-4, atol=1e-9)
+    diagonals = result.covariances[0].diagonal(axis1=1, axis2=2)
+    np.testing.assert_allclose(diagonals, np.array(variances)[order], rtol=1e-4, atol=1e-9)
 
 
 @pytest.mark.parametrize("pull", [0.0, 1.0])

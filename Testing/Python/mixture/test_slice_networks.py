@@ -28,8 +28,8 @@ def case():
 def same(one, other, voxels):
     for ours, theirs in zip(vars(one.mixture).values(), vars(other.mixture).values()):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
-    found = one.responsibilities[..., :voxels]
-    np.testing.assert_allclose(found, other.responsibilities, atol=1e-6)
+    responsibilities = one.responsibilities[..., :voxels]
+    np.testing.assert_allclose(responsibilities, other.responsibilities, atol=1e-6)
     np.testing.assert_allclose(one.nll, other.nll, rtol=1e-6)
     np.testing.assert_allclose(one.objective, other.objective, rtol=1e-6)
 
@@ -52,10 +52,13 @@ def test_two_slices_fitted_together_are_as_fitted_alone(case, method):
     assert together.history[-1] == pytest.approx(last)
     for z, result in enumerate(alone):
         order = np.argsort(together.means[z, :, 0]), np.argsort(result.means[0, :, 0])
-        found, expected = together.means[z][order[0]], result.means[0][order[1]]
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
-        found, expected = together.probabilities[order[0], z], result.probabilities[order[1]]
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        means, expected = together.means[z][order[0]], result.means[0][order[1]]
+        np.testing.assert_allclose(means, expected, rtol=1e-6)
+        probabilities, expected = (
+            together.probabilities[order[0], z],
+            result.probabilities[order[1]],
+        )
+        np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
 def test_what_is_known_of_a_slice_stays_with_it(case):

@@ -46,21 +46,21 @@ def result(labels, means, deviations, proportions, slices):
 
 def test_components_are_the_fitted_densities_and_explain_the_region(case):
     image, fitted = case
-    found = compute_histogram(fitted, image, 0)
-    for component, p, mean, deviation in zip(found.components, PROPORTIONS, MEANS, DEVIATIONS):
-        np.testing.assert_allclose(component, p * norm.pdf(found.intensity, mean, deviation))
-    np.testing.assert_allclose(found.mixture, found.components.sum(axis=0))
-    step = np.diff(found.intensity).mean()
-    assert found.region.sum() * step == pytest.approx(1, abs=0.01)
-    assert np.abs(found.region - found.mixture).max() < 0.1 * found.mixture.max()
+    histogram = compute_histogram(fitted, image, 0)
+    for component, p, mean, deviation in zip(histogram.components, PROPORTIONS, MEANS, DEVIATIONS):
+        np.testing.assert_allclose(component, p * norm.pdf(histogram.intensity, mean, deviation))
+    np.testing.assert_allclose(histogram.mixture, histogram.components.sum(axis=0))
+    step = np.diff(histogram.intensity).mean()
+    assert histogram.region.sum() * step == pytest.approx(1, abs=0.01)
+    assert np.abs(histogram.region - histogram.mixture).max() < 0.1 * histogram.mixture.max()
 
 
 def test_students_t_where_that_was_fitted(case):
     image, fitted = case
     fitted = dataclasses.replace(fitted, settings=Settings(classes=2, degrees_of_freedom=5.0))
-    found = compute_histogram(fitted, image, 0)
-    expected = PROPORTIONS[0] * t.pdf(found.intensity, 5, MEANS[0], DEVIATIONS[0])
-    np.testing.assert_allclose(found.components[0], expected)
+    histogram = compute_histogram(fitted, image, 0)
+    expected = PROPORTIONS[0] * t.pdf(histogram.intensity, 5, MEANS[0], DEVIATIONS[0])
+    np.testing.assert_allclose(histogram.components[0], expected)
 
 
 def test_a_mixture_per_slice_weighs_as_its_voxels(case):
@@ -69,18 +69,18 @@ def test_a_mixture_per_slice_weighs_as_its_voxels(case):
     labels[1, 50:] = 0  # half as many voxels in the second slice
     far = (MEANS[0] + 50, MEANS[1] + 50)
     fitted = result(labels, [MEANS, far], [DEVIATIONS] * 2, [PROPORTIONS, (0.5, 0.5)], [(0,), (1,)])
-    found = compute_histogram(fitted, image, 0)
-    first = PROPORTIONS[1] * norm.pdf(found.intensity, MEANS[1], DEVIATIONS[1])
-    second = 0.5 * norm.pdf(found.intensity, far[1], DEVIATIONS[1])
-    np.testing.assert_allclose(found.components[1], (2 * first + second) / 3)
+    histogram = compute_histogram(fitted, image, 0)
+    first = PROPORTIONS[1] * norm.pdf(histogram.intensity, MEANS[1], DEVIATIONS[1])
+    second = 0.5 * norm.pdf(histogram.intensity, far[1], DEVIATIONS[1])
+    np.testing.assert_allclose(histogram.components[1], (2 * first + second) / 3)
 
 
 def test_whole_intensities_give_even_bins(case):
     image, fitted = case
     whole = (image / 20).astype(np.int16)
-    found = compute_histogram(fitted, whole, 0)
-    steps = np.diff(found.intensity)
+    histogram = compute_histogram(fitted, whole, 0)
+    steps = np.diff(histogram.intensity)
     assert steps == pytest.approx(np.full(len(steps), steps[0]))
     assert steps[0] == round(steps[0])
-    counts = np.array([(whole == round(value)).sum() for value in found.intensity])
-    np.testing.assert_allclose(found.region, counts / whole.size)
+    counts = np.array([(whole == round(value)).sum() for value in histogram.intensity])
+    np.testing.assert_allclose(histogram.region, counts / whole.size)

@@ -88,27 +88,27 @@ def test_the_record_survives_json(measures):
 
 
 def test_the_case_table_holds_the_same_figures(measures):
-    found = {
+    lines = {
         (line["section"], line["item"], line["quantity"]): line
         for line in table(case_csv(measures.to_dict()))
     }
-    assert found["tissue", "scar", "ml"]["unit"] == "mL"
-    assert float(found["tissue", "scar", "ml"]["value"]) == pytest.approx(
+    assert lines["tissue", "scar", "ml"]["unit"] == "mL"
+    assert float(lines["tissue", "scar", "ml"]["value"]) == pytest.approx(
         measures.sizes[3].ml, rel=1e-5
     )
-    infarct = found["heart", "infarct", "percent_of_myocardium"]
+    infarct = lines["heart", "infarct", "percent_of_myocardium"]
     assert float(infarct["value"]) == pytest.approx(
         measures.infarct.infarct.percent_of_myocardium, rel=1e-5
     )
     third = measures.aha.segments[7]
-    assert float(found["segment", "08 mid anteroseptal", "infarct_percent"]["value"]) == (
+    assert float(lines["segment", "08 mid anteroseptal", "infarct_percent"]["value"]) == (
         pytest.approx(third.infarct_percent, rel=1e-5)
     )
     first = measures.slices[0]
-    assert float(found["slice", f"{first.slice + 1} myocardium", "grams"]["value"]) == (
+    assert float(lines["slice", f"{first.slice + 1} myocardium", "grams"]["value"]) == (
         pytest.approx(first.myocardium.grams, rel=1e-5)
     )
-    assert all(line["case"] == "Heart 1" for line in found.values())
+    assert all(line["case"] == "Heart 1" for line in lines.values())
 
 
 def test_the_cohort_has_one_row_per_case(case, measures):
@@ -164,8 +164,8 @@ def test_blood_is_not_weighed_and_a_trace_of_infarct_is_not_0(case, result, meas
 
 def test_the_report_escapes_names_and_shows_warnings(case, result):
     odd = replace(result, converged=False, roles=("LGE", "<b>T2", "bSSFP"))
-    found = measure(odd, case.images, case="<script>alert(1)</script>")
-    text = render_report(found, odd, case.images)
+    measured = measure(odd, case.images, case="<script>alert(1)</script>")
+    text = render_report(measured, odd, case.images)
     assert "script" not in Reader(text).tags
     assert "&lt;script&gt;" in text
     assert "<b>T2" not in text
@@ -178,11 +178,11 @@ def test_nothing_of_the_patient_gets_into_the_report(case, result):
     reference.SetSpacing(case.spacing[::-1])
     reference.SetMetaData("0010|0010", "Doe^Jane")
     reference.SetMetaData("0008|0020", "20200102")
-    found = measure(
+    measured = measure(
         result, case.images, case="A", reference=reference, rv_insertion=case.rv_insertion
     )
-    record = found.to_dict()
-    shown = render_report(found, result, case.images, reference.GetDirection())
+    record = measured.to_dict()
+    shown = render_report(measured, result, case.images, reference.GetDirection())
     for text in (json.dumps(record), case_csv(record), cohort_csv([record]), shown):
         assert "Doe^Jane" not in text
         assert "20200102" not in text
@@ -210,19 +210,19 @@ def test_the_insertion_point_is_placed_by_the_reference(case, result, measures):
 def test_unnamed_classes_have_sizes_only_and_say_so(case):
     names = tuple(f"Class {k}" for k in range(1, 6))
     unnamed = replace(truth(case), tissues=names, naming=None)
-    found = measure(unnamed, case.images)
-    assert len(found.sizes) == 5
-    assert found.infarct is None
-    assert found.aha is None
-    assert found.slices == ()
-    assert found.yardsticks == ()
-    assert any("no tissue names" in note for note in found.notes)
-    text = render_report(found, unnamed, case.images)
+    measured = measure(unnamed, case.images)
+    assert len(measured.sizes) == 5
+    assert measured.infarct is None
+    assert measured.aha is None
+    assert measured.slices == ()
+    assert measured.yardsticks == ()
+    assert any("no tissue names" in note for note in measured.notes)
+    text = render_report(measured, unnamed, case.images)
     assert "Infarct size" not in text
     assert "no tissue names" in text
     assert not re.search("ventric|myocard|% of wall", text, re.IGNORECASE)
-    assert {size.grams for size in found.sizes} == {None}
-    assert "tissue_class_1_ml" in cohort_csv([found.to_dict()])
+    assert {size.grams for size in measured.sizes} == {None}
+    assert "tissue_class_1_ml" in cohort_csv([measured.to_dict()])
 
 
 def test_blood_and_myocardium_alone():
@@ -239,12 +239,12 @@ def test_blood_and_myocardium_alone():
         naming=None,
         roles=("bSSFP",),
     )
-    found = measure(two, whole.images[2:])
-    assert found.infarct.infarct is None
-    assert found.infarct.myocardium.voxels == np.count_nonzero(labels == 2)
-    assert any("neither a scar nor an edema" in note for note in found.notes)
-    assert any("no LGE image" in note for note in found.notes)
-    assert "Myocardium" in render_report(found, two, whole.images[2:])
+    measured = measure(two, whole.images[2:])
+    assert measured.infarct.infarct is None
+    assert measured.infarct.myocardium.voxels == np.count_nonzero(labels == 2)
+    assert any("neither a scar nor an edema" in note for note in measured.notes)
+    assert any("no LGE image" in note for note in measured.notes)
+    assert "Myocardium" in render_report(measured, two, whole.images[2:])
 
 
 def test_a_flat_image_has_a_report_too(case, result):
@@ -256,33 +256,33 @@ def test_a_flat_image_has_a_report_too(case, result):
         spacing=result.spacing[1:],
         slices=((0,),),
     )
-    found = measure(flat, case.images[:, z])
-    assert found.sizes[0].ml is None
-    assert found.volumes == ()
-    assert found.aha is None
-    assert found.infarct.infarct.percent_of_myocardium > 0
-    assert any("no volume" in note for note in found.notes)
-    assert "% of myocardium" in render_report(found, flat, case.images[:, z])
+    measured = measure(flat, case.images[:, z])
+    assert measured.sizes[0].ml is None
+    assert measured.volumes == ()
+    assert measured.aha is None
+    assert measured.infarct.infarct.percent_of_myocardium > 0
+    assert any("no volume" in note for note in measured.notes)
+    assert "% of myocardium" in render_report(measured, flat, case.images[:, z])
 
 
 def test_a_segmentation_without_wall_is_measured_too(case, result):
     labels = np.minimum(result.labels, 1)
-    found = measure(replace(result, labels=labels), case.images, rv_insertion=case.rv_insertion)
-    assert found.infarct.infarct.voxels == 0
-    assert found.infarct.infarct.percent_of_myocardium in (0, None)
-    assert found.infarct.salvage_index is None
-    assert found.aha is None
-    json.dumps(found.to_dict(), allow_nan=False)
+    measured = measure(replace(result, labels=labels), case.images, rv_insertion=case.rv_insertion)
+    assert measured.infarct.infarct.voxels == 0
+    assert measured.infarct.infarct.percent_of_myocardium in (0, None)
+    assert measured.infarct.salvage_index is None
+    assert measured.aha is None
+    json.dumps(measured.to_dict(), allow_nan=False)
 
 
 def test_edited_labels_are_measured_and_noted(case, result, measures):
     labels = result.labels.copy()
     scar = np.argwhere(labels == 4)
     labels[tuple(scar[:100].T)] = 2
-    found = measure(replace(result, labels=labels), case.images)
-    assert found.sizes[3].voxels == measures.sizes[3].voxels - 100
-    assert found.volumes == measures.volumes
-    assert any("changed after the fit" in note for note in found.notes)
+    measured = measure(replace(result, labels=labels), case.images)
+    assert measured.sizes[3].voxels == measures.sizes[3].voxels - 100
+    assert measured.volumes == measures.volumes
+    assert any("changed after the fit" in note for note in measured.notes)
     assert not any("changed after the fit" in note for note in measures.notes)
 
 
@@ -290,8 +290,8 @@ def test_cleaned_labels_report_the_count(result):
     labels = result.labels.copy()
     z, y, x = np.argwhere(labels == 1)[500]
     labels[z, y, x] = 4
-    found = measure(clean(replace(result, labels=labels), 4.0))
-    assert any("islands below 4 mm²" in note for note in found.notes)
+    measured = measure(clean(replace(result, labels=labels), 4.0))
+    assert any("islands below 4 mm²" in note for note in measured.notes)
 
 
 def test_probabilities_of_bare_svgmm_are_called_too_sure(result):
@@ -306,26 +306,26 @@ def test_without_lge_no_infarct_size_is_reported(case, result, others):
     places = [case.roles.index(role) for role in others]
     blind = replace(result, roles=others, means=result.means[..., places])
     blind = replace(blind, covariances=result.covariances[..., places, :][..., places])
-    found = measure(blind, case.images[places], rv_insertion=case.rv_insertion)
-    assert found.infarct.infarct is None
-    assert found.infarct.no_reflow is None
-    assert found.infarct.salvage_index is None
-    assert found.infarct.myocardium.voxels == np.count_nonzero(result.labels > 1)
-    assert all(part.infarct is None for part in found.slices)
-    assert all(s.infarct_percent is None and s.extent is None for s in found.aha.segments)
-    assert "infarct" not in {v.tissue for v in found.volumes}
-    assert found.yardsticks == ()
-    assert any("no LGE image" in text for text in found.warnings)
-    page = render_report(found, blind, case.images[places])
+    measured = measure(blind, case.images[places], rv_insertion=case.rv_insertion)
+    assert measured.infarct.infarct is None
+    assert measured.infarct.no_reflow is None
+    assert measured.infarct.salvage_index is None
+    assert measured.infarct.myocardium.voxels == np.count_nonzero(result.labels > 1)
+    assert all(part.infarct is None for part in measured.slices)
+    assert all(s.infarct_percent is None and s.extent is None for s in measured.aha.segments)
+    assert "infarct" not in {v.tissue for v in measured.volumes}
+    assert measured.yardsticks == ()
+    assert any("no LGE image" in text for text in measured.warnings)
+    page = render_report(measured, blind, case.images[places])
     assert "No automatic check raised a warning" not in page
     assert "Infarct size" not in page
-    assert 'warning,,text,,"There is no LGE image' in case_csv(found.to_dict())
+    assert 'warning,,text,,"There is no LGE image' in case_csv(measured.to_dict())
 
 
 def test_an_area_at_risk_without_t2_comes_with_a_warning(result):
-    found = measure(replace(result, roles=("LGE", "PET", "bSSFP")))
-    assert found.infarct.infarct is not None
-    assert any("There is no T2 image" in text for text in found.warnings)
+    measured = measure(replace(result, roles=("LGE", "PET", "bSSFP")))
+    assert measured.infarct.infarct is not None
+    assert any("There is no T2 image" in text for text in measured.warnings)
 
 
 def test_a_region_that_is_no_ventricle_by_its_volume_is_warned_of(result):
@@ -336,19 +336,19 @@ def test_a_region_that_is_no_ventricle_by_its_volume_is_warned_of(result):
 def test_what_a_sequence_lacks_is_told_and_drawn_as_missing(case, result):
     images = case.images.copy()
     images[1, :6] = np.nan
-    found = measure(result, images, rv_insertion=case.rv_insertion)
+    measured = measure(result, images, rv_insertion=case.rv_insertion)
     assert any(
-        "T2 does not reach all of the region: it lacks slices 1," in w for w in found.warnings
+        "T2 does not reach all of the region: it lacks slices 1," in w for w in measured.warnings
     )
-    json.dumps(found.to_dict(), allow_nan=False)
-    assert found.infarct.infarct is not None
-    assert found.infarct.area_at_risk is found.infarct.salvage_index is None
-    told = [part.area_at_risk is not None for part in found.slices]
-    assert told == [part.slice >= 6 for part in found.slices]
+    json.dumps(measured.to_dict(), allow_nan=False)
+    assert measured.infarct.infarct is not None
+    assert measured.infarct.area_at_risk is measured.infarct.salvage_index is None
+    told = [part.area_at_risk is not None for part in measured.slices]
+    assert told == [part.slice >= 6 for part in measured.slices]
     images[0, 0] = np.nan
     blind = measure(result, images).slices
     assert [part.infarct is not None for part in blind] == [part.slice > 0 for part in blind]
-    assert "it lacks slices" in render_report(found, result, images)
+    assert "it lacks slices" in render_report(measured, result, images)
 
 
 def test_the_polar_map_agrees_with_the_segments(measures):
@@ -380,10 +380,10 @@ def test_figures_of_the_heart_that_rest_on_slices_without_their_sequence_are_war
 ):
     images = case.images.copy()
     images[1, :6] = np.nan
-    found = measure(result, images)
+    measured = measure(result, images)
     told = "edema and area at risk of the heart rest on slices without T2"
-    assert [told in text for text in found.warnings] == [True]
-    assert "area at risk" not in {volume.tissue for volume in found.volumes}
+    assert [told in text for text in measured.warnings] == [True]
+    assert "area at risk" not in {volume.tissue for volume in measured.volumes}
     images[0, :2] = np.nan
     warnings = measure(result, images).warnings
     assert any("infarct size of the heart rests on slices without LGE" in w for w in warnings)
@@ -394,8 +394,8 @@ def test_scar_without_t2_is_not_said_to_lie_outside_the_edema(case, result):
     images[1, :6] = np.nan
     labels = result.labels.copy()
     labels[:6][labels[:6] == 3] = 2  # edema is not seen there
-    found = measure(replace(result, labels=labels), images)
-    assert not any("outside the edema" in text for text in found.warnings)
+    measured = measure(replace(result, labels=labels), images)
+    assert not any("outside the edema" in text for text in measured.warnings)
 
 
 def test_remote_myocardium_is_proposed_where_there_is_no_infarct(case, result, measures):
@@ -428,19 +428,19 @@ def test_an_infarct_is_told_as_it_is_shown(case, result, probability, verdict, d
 
 def test_agreement_over_restarts_is_shown(case, result):
     several = replace(result, agreement=(0.9, 0.8, 0.75, float("nan"), 1.0))
-    found = measure(several)
-    assert found.agreement == (0.9, 0.8, 0.75, None, 1.0)
-    json.dumps(found.to_dict(), allow_nan=False)
-    assert "0.75" in render_report(found, several, case.images)
+    measured = measure(several)
+    assert measured.agreement == (0.9, 0.8, 0.75, None, 1.0)
+    json.dumps(measured.to_dict(), allow_nan=False)
+    assert "0.75" in render_report(measured, several, case.images)
 
 
 def test_a_drawn_remote_region_changes_n_sd_only(case, result, measures):
     remote = result.labels == 2
     remote[:, :, : remote.shape[2] // 2] = False
-    found = measure(result, case.images, remote=remote)
+    measured = measure(result, case.images, remote=remote)
     values = case.images[0][remote].astype(float)
-    assert found.yardsticks[0].threshold == pytest.approx(values.mean() + 2 * values.std(ddof=1))
-    assert by_fwhm(found) == by_fwhm(measures)
+    assert measured.yardsticks[0].threshold == pytest.approx(values.mean() + 2 * values.std(ddof=1))
+    assert by_fwhm(measured) == by_fwhm(measures)
 
 
 def test_what_does_not_fit_is_refused(case, result):

@@ -71,20 +71,20 @@ def hearts(tmp_path_factory):
 def test_prepares_slices_as_the_paper_says(tmp_path):
     images, labels = write_patient(tmp_path)
     slices = read_myops(tmp_path)
-    assert [(each.patient, each.number) for each in slices] == [("107", 1), ("107", 3)]
+    assert [(slice_.patient, slice_.number) for slice_ in slices] == [("107", 1), ("107", 3)]
     # The left ventricle covers rows 60 to 139, columns 100 to 149; the authors cut its centre,
     # 99.5, 124.5, to whole pixels. What is labelled as right ventricle is background.
     window = (slice(19, 179), slice(44, 204))
-    for each in slices:
-        case = each.case
+    for slice_ in slices:
+        case = slice_.case
         assert case.roles == ("LGE", "T2", "bSSFP")
         assert case.spacing == pytest.approx((12.0, 0.73, 0.73))
         truth = np.array(VALUES)[case.truth[0]]
-        expected = labels[(each.number, *window)]
+        expected = labels[(slice_.number, *window)]
         np.testing.assert_array_equal(truth, np.where(expected == RIGHT_VENTRICLE, 0, expected))
         np.testing.assert_array_equal(case.roi, case.truth > 0)
         for m, name in enumerate(("DE", "T2", "C0")):
-            raw = images[name][(each.number, *window)].astype(float)
+            raw = images[name][(slice_.number, *window)].astype(float)
             np.testing.assert_allclose(case.images[m, 0], (raw - raw.mean()) / raw.std(), atol=1e-9)
 
 
@@ -126,11 +126,11 @@ def test_phantoms_come_back_from_disk(hearts):
         complete = [
             z for z, labels in enumerate(drawn.labels) if set(labels.flat) == {0, 1, 2, 3, 4}
         ]
-        own = [each for each in hearts if each.patient == patient]
-        assert [each.number for each in own] == complete
-        for each in own:
-            np.testing.assert_array_equal(each.case.truth[0], drawn.labels[each.number])
-            for ours, theirs in zip(each.case.images[:, 0], drawn.images[:, each.number]):
+        own = [slice_ for slice_ in hearts if slice_.patient == patient]
+        assert [slice_.number for slice_ in own] == complete
+        for slice_ in own:
+            np.testing.assert_array_equal(slice_.case.truth[0], drawn.labels[slice_.number])
+            for ours, theirs in zip(slice_.case.images[:, 0], drawn.images[:, slice_.number]):
                 assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] == pytest.approx(1)
 
 
@@ -143,27 +143,27 @@ def of_patients(hearts, numbers):
 
 def test_splits_by_patients(hearts):
     train, test = split(of_patients(hearts, range(101, 126)))
-    assert [each.patient for each in test] == ["109", "114", "117", "120", "122"]
+    assert [slice_.patient for slice_ in test] == ["109", "114", "117", "120", "122"]
     assert len(train) == 20
     train, test = split(of_patients(hearts, range(101, 112)))
-    assert [each.patient for each in test] == ["105", "110"]
-    assert not {each.patient for each in train} & {"105", "110"}
-    assert [each.patient for each in split(hearts)[1]] == ["102"] * len(split(hearts)[1])
+    assert [slice_.patient for slice_ in test] == ["105", "110"]
+    assert not {slice_.patient for slice_ in train} & {"105", "110"}
+    assert [slice_.patient for slice_ in split(hearts)[1]] == ["102"] * len(split(hearts)[1])
     with pytest.raises(InvalidInput, match="one patient"):
         split(of_patients(hearts, [101]))
 
 
 def test_mean_intensities_are_means_over_ten_slices(hearts):
-    found = mean_intensities(hearts, seed=3)
+    intensities = mean_intensities(hearts, seed=3)
     ten = [hearts[i] for i in np.random.default_rng(3).permutation(len(hearts))[:10]]
     assert len(hearts) > 10
     for k in range(4):
         for m in range(3):
             means = []
-            for each in ten:
-                inside = each.case.truth[0] == k + 1
-                means.append(each.case.images[m, 0][inside].mean())
-            assert found[k, m] == pytest.approx(np.mean(means))
+            for slice_ in ten:
+                inside = slice_.case.truth[0] == k + 1
+                means.append(slice_.case.images[m, 0][inside].mean())
+            assert intensities[k, m] == pytest.approx(np.mean(means))
 
 
 def overlap(labels, truth, k):
@@ -179,12 +179,12 @@ def scores(hearts, tmp_path_factory):
 
 
 def test_scores_are_the_best_of_all_permutations(hearts, scores):
-    found = [score for score in scores if score.table == 1 and score.method == "GMM"]
-    assert len(found) == len(hearts)
-    for score, each in zip(found, hearts):
-        assert (score.patient, score.slice) == (each.patient, each.number)
+    gmm_scores = [score for score in scores if score.table == 1 and score.method == "GMM"]
+    assert len(gmm_scores) == len(hearts)
+    for score, slice_ in zip(gmm_scores, hearts):
+        assert (score.patient, score.slice) == (slice_.patient, slice_.number)
         settings = Settings.paper("GMM", margin=1000.0)
-        case = each.case
+        case = slice_.case
         result = segment(case.images, case.roi, settings, spacing=case.spacing, roles=case.roles)
         values = [
             [overlap(np.array([0, *order])[result.labels], case.truth, k) for k in range(4)]
@@ -275,8 +275,8 @@ def test_an_interrupted_run_goes_on_to_the_same_scores(hearts, tmp_path, monkeyp
     assert before == (2 if "3 of" in stage else len(hearts))
     (kept / "1 deepG 101 0.json.part").write_text("cut sh")  # as a kill may leave it
     again = []
-    found, told = reproduce(hearts, SHORT, kept, again.append)
-    assert without_seconds(found) == without_seconds(whole)
+    resumed, told = reproduce(hearts, SHORT, kept, again.append)
+    assert without_seconds(resumed) == without_seconds(whole)
     assert len([e for e in again if e.stage.startswith("Table 1")]) == 2 * (len(hearts) - before)
     epochs = [event.iteration for event in again if event.stage.startswith("Table 2")]
     assert epochs == ([3] if "Table 2" in stage else [1, 2, 3])
@@ -287,15 +287,15 @@ def test_an_interrupted_run_goes_on_to_the_same_scores(hearts, tmp_path, monkeyp
         raise AssertionError("what is done is done again")
 
     monkeypatch.setattr("DeepGMMSegmentationLib.reproduction.experiments.segment", fail)
-    assert reproduce(hearts, SHORT, kept) == (found, told)
+    assert reproduce(hearts, SHORT, kept) == (resumed, told)
 
 
 def test_what_another_run_has_kept_is_refused(hearts, tmp_path):
     kept = tmp_path / "kept"
     fast = Protocol(("GMM",))
-    found = reproduce(hearts, fast, kept)
+    reproduced = reproduce(hearts, fast, kept)
     # The device does not make it another run.
-    assert reproduce(hearts, dataclasses.replace(fast, device="cpu"), kept) == found
+    assert reproduce(hearts, dataclasses.replace(fast, device="cpu"), kept) == reproduced
     files = sorted(kept.iterdir())
     case = hearts[0].case
     other = dataclasses.replace(case, images=case.images + 1)
@@ -362,7 +362,7 @@ def test_a_small_phantom_run_writes_the_tables(tmp_path, capsys):
         rows = list(csv.DictReader(file))
     assert {row["method"] for row in rows} == set(METHODS)
     slices = read_myops(out / "phantom")
-    test = [each for each in slices if each.patient == "102"]
+    test = [slice_ for slice_ in slices if slice_.patient == "102"]
     for table, methods, expected in ((1, 5, slices), (2, 7, test)):
         own = [r for r in rows if r["table"] == str(table) and r["rule"] == "permuted"]
         assert len(own) == methods * len(expected)

@@ -65,7 +65,7 @@ def test_two_gloo_processes_give_the_loss_curve_of_one(tmp_path, interrupted):
     table = write_cases(tmp_path, 6)
     alone, together = tmp_path / "alone.safetensors", tmp_path / "together.safetensors"
     rows = []
-    cases = [load_case(each) for each in read_cases(table)]
+    cases = [load_case(files) for files in read_cases(table)]
     chosen = Training(epochs=4, batch=3)
     train(cases, small_settings(), chosen, log=lambda log: rows.append(log[-1])).save(alone)
     if interrupted:  # one process began, two go on

@@ -59,7 +59,7 @@ def test_the_penalty_is_on_every_cases_means_or_on_their_mean_over_the_batch(pen
     run.optimizer = torch.optim.SGD(run.network.parameters(), 0.0)
     batch = np.arange(3)
     run._step(0, batch, torch.zeros(2, 3, dtype=torch.float64))
-    found = run.network.weight.grad.item()
+    gradient = run.network.weight.grad.item()
 
     def loss(weight):
         network = Answers().double()
@@ -78,7 +78,7 @@ def test_the_penalty_is_on_every_cases_means_or_on_their_mean_over_the_batch(pen
         return np.mean(nll) + 0.7 * pull
 
     step = 1e-3
-    assert found == pytest.approx((loss(step) - loss(-step)) / (2 * step), rel=1e-3)
+    assert gradient == pytest.approx((loss(step) - loss(-step)) / (2 * step), rel=1e-3)
 
 
 # --- When it stops, and what is kept -----------------------------------------------------------

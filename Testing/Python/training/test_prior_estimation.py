@@ -36,7 +36,7 @@ def test_looks_are_those_of_the_tissues_in_the_units_of_the_region():
         cases.append(case_of([image], truth))
     truth = np.ones((1, 20, 30), np.uint8)
     cases.append(case_of([10 + rng.normal(0, 1, truth.shape)], truth))
-    found = estimate(cases)
+    prior = estimate(cases)
 
     means, squares = {1: [], 2: []}, {1: [], 2: []}
     for case in cases:
@@ -51,10 +51,10 @@ def test_looks_are_those_of_the_tissues_in_the_units_of_the_region():
                 squares[k].append((tissue**2).mean())
     for k in (1, 2):
         mean = np.mean(means[k])
-        assert found.means["LGE"][k - 1] == pytest.approx(mean, abs=1e-6)
+        assert prior.means["LGE"][k - 1] == pytest.approx(mean, abs=1e-6)
         deviation = np.sqrt(np.mean(squares[k]) - mean**2)
-        assert found.deviations["LGE"][k - 1] == pytest.approx(deviation, abs=1e-6)
-    assert found.proportions == pytest.approx([(0.75 + 0.75 + 1) / 3, (0.25 + 0.25) / 3])
+        assert prior.deviations["LGE"][k - 1] == pytest.approx(deviation, abs=1e-6)
+    assert prior.proportions == pytest.approx([(0.75 + 0.75 + 1) / 3, (0.25 + 0.25) / 3])
 
 
 def test_places_are_counted_by_depth():
@@ -63,7 +63,7 @@ def test_places_are_counted_by_depth():
     ring = np.minimum.outer(*(np.minimum(np.arange(side), np.arange(side)[::-1]),) * 2)
     truth = np.where(ring < 10, 2, 1).astype(np.uint8)[None]
     rng = np.random.default_rng(0)
-    found = estimate([case_of([rng.normal(size=truth.shape)], truth)])
+    prior = estimate([case_of([rng.normal(size=truth.shape)], truth)])
     depth = (ring + 1) / (side // 2 + 1)  # in pixels from outside, over the largest
     expected = np.empty((DEPTH_BINS, 2))
     for b in range(DEPTH_BINS):
@@ -71,7 +71,7 @@ def test_places_are_counted_by_depth():
         # Where no voxel lies so near the border, the overall proportions stand in.
         labels = truth[0][inside] if inside.any() else truth[0]
         expected[b] = [np.mean(labels == k) for k in (1, 2)]
-    np.testing.assert_allclose(found.depth, expected, atol=1e-4)
+    np.testing.assert_allclose(prior.depth, expected, atol=1e-4)
 
 
 def test_hearts_give_back_what_they_were_drawn_with():
@@ -90,19 +90,19 @@ def test_hearts_give_back_what_they_were_drawn_with():
                 drawn.tissues,
             )
         )
-    found = estimate(cases)
-    assert found.tissues == drawn.tissues
-    blood, muscle, edema, scar = np.array([found.means[role] for role in drawn.roles]).T
+    prior = estimate(cases)
+    assert prior.tissues == drawn.tissues
+    blood, muscle, edema, scar = np.array([prior.means[role] for role in drawn.roles]).T
     assert scar[0] > blood[0] > edema[0] > muscle[0]  # LGE
     assert min(edema[1], scar[1]) > max(blood[1], muscle[1]) + 1  # T2
     assert blood[2] > max(muscle[2], edema[2], scar[2]) + 1  # bSSFP
     parts = [np.mean([(c.truth == k + 1).sum() / c.roi.sum() for c in cases]) for k in range(4)]
-    assert found.proportions == pytest.approx(parts)
-    depth = np.array(found.depth)
+    assert prior.proportions == pytest.approx(parts)
+    depth = np.array(prior.depth)
     assert depth[0, 0] < 0.05  # no blood at the epicardium
     assert depth[-1, 0] > 0.95  # nothing else in the middle
     unseen = heart(20, slices=8)
-    settings = Settings.infarct(unseen.roles, prior=found)
+    settings = Settings.infarct(unseen.roles, prior=prior)
     result = segment(
         unseen.images, unseen.roi, settings, spacing=unseen.spacing, roles=unseen.roles
     )
@@ -112,10 +112,10 @@ def test_hearts_give_back_what_they_were_drawn_with():
 def test_a_role_that_some_cases_lack_comes_from_the_others():
     both, one = small_case(0), small_case(1)
     one = dataclasses.replace(one, images=one.images[:1], roles=ROLES[:1])
-    found = estimate([both, one])
-    assert found.means["T2"] == pytest.approx(estimate([both]).means["T2"])
-    assert found.means["LGE"] != pytest.approx(estimate([both]).means["LGE"])
-    assert set(found.means) == set(ROLES)
+    prior = estimate([both, one])
+    assert prior.means["T2"] == pytest.approx(estimate([both]).means["T2"])
+    assert prior.means["LGE"] != pytest.approx(estimate([both]).means["LGE"])
+    assert set(prior.means) == set(ROLES)
 
 
 def test_cases_that_cannot_be_used_are_named():
@@ -144,12 +144,12 @@ def test_the_command_writes_a_prior(tmp_path, capsys):
     command += ["--tissues", *TISSUES, "--name", "Small"]
     assert main(command) == 0
     assert "healthy myocardium" in capsys.readouterr().out
-    found = Prior.from_dict(json.loads(out.read_text()))
-    assert found == dataclasses.replace(
+    prior = Prior.from_dict(json.loads(out.read_text()))
+    assert prior == dataclasses.replace(
         estimate(small_cases(3)), name="Small", source="3 labelled cases."
     )
     assert main(command) == 2
     assert "prior.json exists" in capsys.readouterr().err
     # The prior by which the small cases are told apart elsewhere was written down from these.
     for role in ROLES:
-        np.testing.assert_allclose(found.means[role], PRIOR.means[role], atol=0.5)
+        np.testing.assert_allclose(prior.means[role], PRIOR.means[role], atol=0.5)

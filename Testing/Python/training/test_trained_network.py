@@ -135,13 +135,13 @@ def test_a_file_that_cannot_be_written(trained, tmp_path):
 
 def test_the_tissues_come_out_named(trained):
     case = small_case(50)
-    found = ask(case, trained)
-    assert found.tissues == TISSUES
-    assert found.converged
-    assert found.iterations == 1
-    assert dice(found.labels, case.truth, 3).min() > 0.8
+    result = ask(case, trained)
+    assert result.tissues == TISSUES
+    assert result.converged
+    assert result.iterations == 1
+    assert dice(result.labels, case.truth, 3).min() > 0.8
     means = np.array([case.images[:, case.truth == k + 1].mean(axis=1) for k in range(3)])
-    np.testing.assert_allclose(found.means[0], means, rtol=0.1)
+    np.testing.assert_allclose(result.means[0], means, rtol=0.1)
 
 
 def test_sequences_are_known_by_their_names(trained):
@@ -201,9 +201,9 @@ def test_a_slice_is_answered_alike_alone_in_company_and_in_training_mode(trained
 
 def test_pixels_of_another_size_are_brought_to_the_networks_own(trained):
     coarse, fine = small_case(50), small_case(50, 48, (8.0, 0.75, 0.75))
-    found = ask(fine, trained)
-    assert dice(found.labels, fine.truth, 3).min() > 0.75
-    assert found.labels.shape == fine.truth.shape
+    result = ask(fine, trained)
+    assert dice(result.labels, fine.truth, 3).min() > 0.75
+    assert result.labels.shape == fine.truth.shape
     network = UNet(2, 3, 4, 1)
     images = torch.from_numpy(coarse.images)
     exact = AtPixel(network, 1.5, coarse.spacing)(images)

@@ -108,7 +108,9 @@ def test_the_loss_of_a_teacher_is_the_cross_entropy_to_its_responsibilities():
 def test_sequences_are_sorted_by_name():
     case = small_case(0)
     turned = dataclasses.replace(case, images=case.images[::-1], roles=ROLES[::-1])
-    one, other = (make_example(each, ROLES, small_settings(), "em", CPU) for each in (case, turned))
+    one, other = (
+        make_example(variant, ROLES, small_settings(), "em", CPU) for variant in (case, turned)
+    )
     assert torch.equal(one.inputs, other.inputs)
     assert torch.equal(one.target, other.target)
 
@@ -126,9 +128,9 @@ def test_a_view_brings_every_answer_back_to_its_voxel(rotation, zoom, flip, seed
     places = torch.from_numpy(np.stack([x, y])).expand(3, 2, 30, 40)
     training = Training(flip=flip, rotation=rotation, zoom=zoom, intensity=0.0)
     view = Augmented(nn.Identity(), mask, 2, training, np.random.default_rng(seed))
-    away = (view(places) - places).movedim(1, -1)[mask]
+    displacements = (view(places) - places).movedim(1, -1)[mask]
     # At most the half diagonal of a pixel of the view, which zoom makes larger in the image.
-    assert away.norm(dim=-1).max() < 0.75 * zoom + 1e-6
+    assert displacements.norm(dim=-1).max() < 0.75 * zoom + 1e-6
 
 
 def test_mirrored_views_are_exact():
@@ -175,11 +177,11 @@ def test_a_trained_network_names_the_tissues_of_a_case_it_has_not_seen(teacher):
     )
     assert history[-1]["loss"] < history[0]["loss"]
     unseen = small_case(100)
-    found = segment(
+    result = segment(
         unseen.images, unseen.roi, spacing=unseen.spacing, roles=unseen.roles, network=network
     )
-    assert found.tissues == TISSUES
-    assert dice(found.labels, unseen.truth, 3).min() > 0.8
+    assert result.tissues == TISSUES
+    assert dice(result.labels, unseen.truth, 3).min() > 0.8
 
 
 def test_schedule_best_epoch_and_early_stop():
@@ -416,7 +418,7 @@ def test_tensorboard_gets_the_losses(tmp_path, monkeypatch, capsys):
             written.append("closed")
 
     command = train_command(table, tmp_path / "n.safetensors", "--epochs", "2")[3:]
-    command = [str(each) for each in [*command, "--tensorboard", "runs"]]
+    command = [str(argument) for argument in [*command, "--tensorboard", "runs"]]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     assert main(command) == 2
     assert "TensorBoard is not installed" in capsys.readouterr().err
