@@ -27,6 +27,7 @@ RADII_PARTS = (0.05, 0.48)  # of the image's shorter side, where it is not
 RATIO = 1.5  # between radii that are tried
 KEPT = 3  # sizes that are looked at again
 NEXT_SIZES = (0.8, 1.0)  # in the next slice, over the size in this one
+UNCLEAR = "T2"  # on which the outline is so poor that it is looked at only if it is all there is
 BESIDE = 0.35  # how far from the centre it is looked at again, in radii
 
 Place = tuple[tuple[float, float], float]  # centre (y, x) and radius, in the unit of the spacing
@@ -53,6 +54,8 @@ class Stack:
         arrays = arrays if self.deep else arrays[:, None]
         spacing = check_spacing(spacing, 3 if self.deep else 2)
         roles = check_roles(roles, len(arrays))
+        clear = [m for m, role in enumerate(roles) if role != UNCLEAR] or list(range(len(roles)))
+        arrays, roles = arrays[clear], [roles[m] for m in clear]
         self.pixel = (spacing[-2], spacing[-1])
         self.count, self.shape = arrays.shape[1], arrays.shape[2:]
         self.device = resolve_device(device)

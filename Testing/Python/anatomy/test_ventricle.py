@@ -33,6 +33,14 @@ def test_a_stack_is_followed_from_one_click(drawn, roles):
     assert dice(region, drawn.roi) > 0.85
 
 
+def test_t2_is_looked_at_only_where_there_is_nothing_else(drawn):
+    choices = {"point": click(drawn), "spacing": drawn.spacing}
+    lge, t2, _bssfp = drawn.images
+    both = find_region([lge, t2], roles=("LGE", "T2"), **choices)
+    assert np.array_equal(both, find_region([lge], roles=("LGE",), **choices))
+    assert dice(find_region([t2], roles=("T2",), **choices), drawn.roi) > 0.6
+
+
 def test_one_slice_in_pixels_without_units_and_of_no_known_sequence(drawn):
     z, y, x = click(drawn)
     region = find_region(drawn.images[:1, z], (y, x))
