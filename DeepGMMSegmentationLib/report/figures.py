@@ -70,11 +70,11 @@ def draw_figure(
 
     columns = min(len(images), COLUMNS)
     bands = math.ceil(len(images) / columns)
-    height = 5.6 * bands + 2.4
-    picture = Figure(figsize=(3.4 * (columns + 1), height))
+    width, height = 3.4 * (columns + 1), 5.9 * bands + 2.5
+    picture = Figure(figsize=(width, height))
     picture.suptitle(_title(result), y=1 - 0.1 / height)
-    sizes = {"height_ratios": [1.0, 0.75] * bands + [0.65], "hspace": 0.17, "wspace": 0.1}
-    ends = {"left": 0.03, "right": 0.99, "bottom": 0.01, "top": 1 - 0.6 / height}
+    sizes = {"height_ratios": [1.0, 0.75] * bands + [0.65], "hspace": 0.28, "wspace": 0.1}
+    ends = {"left": 0.35 / width, "right": 0.99, "bottom": 0.01, "top": 1 - 0.6 / height}
     grid = picture.add_gridspec(2 * bands + 1, columns + 1, **sizes, **ends)
     for m, role in enumerate(result.roles):
         band, column = divmod(m, columns)
@@ -160,7 +160,7 @@ def draw_entropy(probabilities: np.ndarray, spacing: Sequence[float]) -> Figure:
     )
     name_tiles(axes, [f"slice {i + 1}" for i in z], values.shape[1:], columns, size=8)
     bar = picture.add_axes((1 - 0.8 / width, 0.1, 0.15 / width, 0.8))
-    picture.colorbar(drawn, cax=bar, label="entropy (0 certain, 1 undecided)")
+    picture.colorbar(drawn, cax=bar, label="Entropy")
     return picture
 
 

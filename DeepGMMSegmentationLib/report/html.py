@@ -286,7 +286,10 @@ def _certainty(measures: Measures, result: Result) -> str:
         text += table(header, [[escape(name), number(dice, 2)] for name, dice in pairs])
     stack = result.probabilities.reshape(len(result.tissues), -1, *result.labels.shape[-2:])
     drawn = draw_entropy(stack, (1.0, *result.spacing[-2:]))
-    return text + picture(png(drawn), "Bright where the classes are hard to tell apart.")
+    return text + picture(
+        png(drawn),
+        "Entropy from 0, certain, to 1, undecided: bright where classes are hard to tell apart.",
+    )
 
 
 def _compact(text: str) -> str:
