@@ -215,6 +215,12 @@ class _Task:
         images = self.images.reshape(len(self.images), *self.volume)
         return images, self.roi.reshape(self.volume), (1.0, *self.spacing)[-3:]
 
+    @property
+    def device(self) -> torch.device:
+        """Where most of it is computed."""
+        fitted = self.settings.deep and self.trained is None
+        return (unet_device if fitted else resolve_device)(self.settings.device)
+
     def ask_drawings(self) -> Optional[Proportions]:
         """Return what drawn hearts teach of the case, where the settings want it."""
         return infer_proportions(*self.stack, self.roles, self.settings)
@@ -268,9 +274,11 @@ class _Task:
                 solver.fit(problem, self.settings.seed + i, progress_of(i), heartbeat)
                 for i in range(restarts)
             ]
-        except (torch.cuda.OutOfMemoryError, MemoryError) as error:
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "out of memory" not in str(error):
+                raise
             raise OutOfMemory(
-                f"{problem.device} ran out of memory; choose fewer filters, a smaller margin, "
+                f"{self.device} ran out of memory; choose fewer filters, a smaller margin, "
                 'fewer slices or device="cpu".'
             ) from error
 
@@ -297,7 +305,7 @@ class _Task:
             converged=named.fit.converged,
             iterations=len(named.fit.history),
             agreement=named.agreement,
-            device=str(unet_device(settings.device) if settings.deep else problem.device),
+            device=str(self.device),
             seconds=time.perf_counter() - began,
             settings=settings,
             spacing=self.spacing,

@@ -96,7 +96,7 @@ class Settings:
     device: str = other(
         "auto",
         '"auto" (CUDA where there is one), "cpu", "cuda", "cuda:N", or "mps": an Apple GPU for the '
-        "U-Net of a deep method, the CPU for all else.",
+        "U-Net that a deep method fits to one case, the CPU for all else.",
     )
     seed: int = number(
         0,

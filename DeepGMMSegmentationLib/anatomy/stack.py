@@ -27,7 +27,7 @@ RADII_PARTS = (0.05, 0.48)  # of the image's shorter side, where it is not
 RATIO = 1.5  # between radii that are tried
 KEPT = 3  # sizes that are looked at again
 NEXT_SIZES = (0.8, 1.0)  # in the next slice, over the size in this one
-UNCLEAR = "T2"  # on which the outline is so poor that it is looked at only if it is all there is
+UNCLEAR = "T2"  # looked at only in slices where it is all there is: the outline is poor on it
 BESIDE = 0.35  # how far from the centre it is looked at again, in radii
 
 Place = tuple[tuple[float, float], float]  # centre (y, x) and radius, in the unit of the spacing
@@ -54,11 +54,12 @@ class Stack:
         arrays = arrays if self.deep else arrays[:, None]
         spacing = check_spacing(spacing, 3 if self.deep else 2)
         roles = check_roles(roles, len(arrays))
-        clear = [m for m, role in enumerate(roles) if role != UNCLEAR] or list(range(len(roles)))
-        arrays, roles = arrays[clear], [roles[m] for m in clear]
         self.pixel = (spacing[-2], spacing[-1])
         self.count, self.shape = arrays.shape[1], arrays.shape[2:]
         self.device = resolve_device(device)
+        there = np.isfinite(arrays).any(axis=(2, 3))
+        clear = there & (np.array(roles) != UNCLEAR)[:, None]
+        self.looked_at = np.where(clear.any(axis=0), clear, there)
         self.images = torch.from_numpy(arrays.astype(np.float32)).to(self.device)
         self.images = torch.nan_to_num(self.images, nan=0.0, posinf=0.0, neginf=0.0)
         numbers = [ROLES.index(role) if role in ROLES else len(ROLES) for role in roles]
@@ -147,15 +148,21 @@ class Stack:
         """Return what the network outlines from each place, averaged over so many turned views."""
         if not places:
             return []
-        batches = [self.seen(z, *place) for place in places]
+        sequences = np.flatnonzero(self.looked_at[:, z])
+        if not sequences.size:
+            return [None] * len(places)
+        batches = [self.seen(z, sequences, *place) for place in places]
         probabilities = predict(self.network, torch.cat(batches), turned)
-        answers = probabilities.reshape(len(places), len(self.roles), *probabilities.shape[1:])
+        answers = probabilities.reshape(len(places), len(sequences), *probabilities.shape[1:])
         joint = answers.clamp_min(1e-6).log().mean(dim=1).softmax(dim=1).cpu().numpy()
         return [read_outline(answer, *place) for answer, place in zip(joint, places)]
 
-    def seen(self, z: int, centre: tuple[float, float], radius: float) -> Tensor:
-        """Return the network's inputs ``(M, CHANNELS, SIDE, SIDE)`` from a place."""
-        slices = self.images[:, z, None]
+    def seen(
+        self, z: int, sequences: np.ndarray, centre: tuple[float, float], radius: float
+    ) -> Tensor:
+        """Return the network's inputs ``(M, CHANNELS, SIDE, SIDE)`` of M sequences from a place."""
+        chosen = torch.from_numpy(sequences).to(self.device)
+        slices = self.images[chosen, z, None]
         # Fine pixels are averaged first, or the view would pick single ones.
         finer = [max(1, int(2 * SPAN * radius / SIDE / step)) for step in self.pixel]
         finer = [min(factor, size) for factor, size in zip(finer, self.shape)]
@@ -165,10 +172,10 @@ class Stack:
             (c / step - (factor - 1) / 2) / factor
             for c, step, factor in zip(centre, self.pixel, finer)
         ]
-        count = len(self.roles)
+        count = len(sequences)
         centres = torch.tensor([place] * count, dtype=torch.float32, device=self.device)
         radii = torch.full((count,), float(radius), device=self.device)
-        return inputs(slices, self.roles, Views.upright(centres, radii, pixel))
+        return inputs(slices, self.roles[chosen], Views.upright(centres, radii, pixel))
 
 
 def worth(outline: Outline) -> float:

@@ -4,8 +4,7 @@
     region = find_region(images, (5, 130, 121), spacing=(8, 1.4, 1.4), roles=("LGE",))
 
 The network has seen drawings only. It looks at one sequence at a time, whatever that is, from a
-point and at a scale; where several sequences are given, their answers are averaged, but T2 is left
-out then.
+point and at a scale; where a slice has several sequences, their answers are averaged, but for T2.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from ..result import Progress, ProgressCallback
-from .device import unet_device
 from .fit import Fit
 from .problem import Problem
 
@@ -18,6 +17,7 @@ def fit(
     problem: Problem,
     network: nn.Module,
     inputs: Tensor,
+    device: torch.device,
     progress: Optional[ProgressCallback] = None,
     heartbeat: Optional[Callable[[], None]] = None,
 ) -> Fit:
@@ -34,6 +34,8 @@ def fit(
         Where to start, from ``(Z, C, H, W)`` to logits ``(Z, K, H, W)``; it is changed.
     inputs : Tensor, shape ``(Z, C, H, W)``
         What the network sees.
+    device : torch.device
+        Where the network runs; the rest is where the problem is.
     progress : callable, optional
         Called with a `Progress` after every iteration; may raise to stop.
     heartbeat : callable, optional
@@ -41,7 +43,6 @@ def fit(
         raise to stop.
     """
     settings, limit = problem.settings, problem.settings.max_iterations
-    device = unet_device(settings.device)
     network, inputs = network.to(device), inputs.to(device)
     if heartbeat is not None and device.type == "cpu":
         _beat_at_every_layer(network, heartbeat)

@@ -39,7 +39,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def unet_device(name: str) -> torch.device:
-    """Return where a deep method fits its U-Net: "mps" there, all others as `resolve_device`."""
+    """Return where a U-Net is fitted to a case: "mps" there, all others as `resolve_device`."""
     device = resolve_device(name)
     return torch.device(name) if name == "mps" else device
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from ..result import ProgressCallback
 from . import deep, em, matching
+from .device import unet_device
 from .fit import Fit, combine, join
 from .model import Mixture
 from .problem import Problem
@@ -85,7 +86,8 @@ def _fit_network(
     if settings.anatomy > 0 and settings.anatomy_from == "network":
         for values in network.head.parameters():
             nn.init.zeros_(values)
-    return deep.fit(problem, network, problem.network_input(problem.roles), progress, heartbeat)
+    inputs, device = problem.network_input(problem.roles), unet_device(settings.device)
+    return deep.fit(problem, network, inputs, device, progress, heartbeat)
 
 
 def predict(
@@ -114,7 +116,8 @@ def predict(
     settings = dataclasses.replace(problem.settings, min_iterations=limit, max_iterations=limit)
     limited = dataclasses.replace(problem, settings=settings)
     with torch.set_grad_enabled(steps > 0):
-        answer = deep.fit(limited, network, problem.network_input(roles), progress, heartbeat)
+        inputs = problem.network_input(roles)
+        answer = deep.fit(limited, network, inputs, problem.device, progress, heartbeat)
     # As many steps as were asked for: there is nothing that could fail to settle.
     return dataclasses.replace(answer, converged=True)
 

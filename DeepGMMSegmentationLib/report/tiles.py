@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BESIDE = 0.04  # of a slice's width, between two
-ABOVE = 0.16  # of its height, for its title
+ABOVE = 0.16  # of its longer side, for its title
 
 
 def scale_greys(image: np.ndarray) -> np.ndarray:
@@ -54,4 +54,4 @@ def name_tiles(
 
 def _size(shape: Sequence[int]) -> tuple[int, int]:
     """Return the height and width of a slice with its room."""
-    return shape[0] + int(np.ceil(ABOVE * shape[0])), shape[1] + int(np.ceil(BESIDE * shape[1]))
+    return shape[0] + int(np.ceil(ABOVE * max(shape))), shape[1] + int(np.ceil(BESIDE * shape[1]))

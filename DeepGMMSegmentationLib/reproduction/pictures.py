@@ -42,7 +42,7 @@ def draw_slice(item: Slice, labels: Mapping[str, np.ndarray]) -> Figure:
     figure = Figure(figsize=(1.6 * len(titles), 2.4))
     axes = figure.add_axes((0.005, 0.12, 0.99, 0.87))
     shown = tile(np.stack([*images, *(blank for _map in maps)]), len(titles))
-    axes.imshow(shown, cmap="gray", interpolation="nearest")
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     shown = tile(np.stack([*(blank for _image in images), *maps]), len(titles))
     scale = ListedColormap(["black", *colors])
     axes.imshow(shown, cmap=scale, vmin=0, vmax=len(TISSUES), interpolation="nearest")

@@ -1,8 +1,8 @@
 """What an ensemble gives, and what seeing the neighbouring slices gives, to the tissue network.
 
 Four networks that differ by their seeds see a slice alone; a fifth sees two slices on each side
-of it, too. All learn from the same drawings, whole stacks, for the same number of steps. They are
-judged by the mean Dice over tissues on drawn hearts and on synthetic ones that none of them saw.
+of it, too, and the same drawings as the first. All learn from whole stacks for the same number of
+steps. They are judged by the Dice of tissues on drawn hearts and on synthetic ones, new to them.
 
     python Testing/Benchmarks/ablation.py --folder ablation --steps 1000
 

@@ -15,7 +15,7 @@ from shared import machine
 from DeepGMMSegmentationLib.hearts.drawing import draw
 from DeepGMMSegmentationLib.hearts.ranges import Ranges
 
-ROWS, HEARTS = 8, 16
+ROWS, HEARTS = 4, 8
 
 
 def main() -> None:

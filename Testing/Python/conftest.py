@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def drawn_once(heart):
     """Draw each heart once in a process, as hundreds of tests begin with the same few."""
-    kept = functools.lru_cache(maxsize=None)(heart)
+    kept = functools.lru_cache(maxsize=64, typed=True)(heart)
     return functools.wraps(heart)(lambda *args, **kwargs: copy.deepcopy(kept(*args, **kwargs)))
 
 

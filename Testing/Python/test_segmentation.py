@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from DeepGMMSegmentationLib import Cancelled, InvalidInput, Settings, segment
+from DeepGMMSegmentationLib.errors import OutOfMemory
 from DeepGMMSegmentationLib.hearts.sample import heart
-from DeepGMMSegmentationLib.mixture import deep
+from DeepGMMSegmentationLib.mixture import solver
 from DeepGMMSegmentationLib.mixture.device import resolve_device, unet_device
 from DeepGMMSegmentationLib.mixture.matching import dice, match
 
@@ -387,11 +388,22 @@ def test_on_an_apple_gpu_the_mixture_stays_on_the_cpu(monkeypatch):
     assert resolve_device("mps").type == unet_device("cpu").type == "cpu"
     asked = []
     cpu = torch.device("cpu")
-    monkeypatch.setattr(deep, "unet_device", lambda name: asked.append(name) or cpu)
+    monkeypatch.setattr(solver, "unet_device", lambda name: asked.append(name) or cpu)
     result = segment(images, truth > 0, settings)
     assert asked == ["mps"]
     assert result.device == "mps"
     assert np.array_equal(result.probabilities, expected.probabilities)
+
+    def fail(*args):
+        raise RuntimeError(reason)
+
+    monkeypatch.setattr(solver, "fit", fail)
+    reason = "MPS backend out of memory (MPS allocated: 18 GB)"
+    with pytest.raises(OutOfMemory, match="mps ran out of memory"):
+        segment(images, truth > 0, settings)
+    reason = "another one"
+    with pytest.raises(RuntimeError, match="another one"):
+        segment(images, truth > 0, settings)
 
 
 def test_nan_outside_the_region_does_no_harm():

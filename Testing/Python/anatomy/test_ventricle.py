@@ -39,6 +39,13 @@ def test_t2_is_looked_at_only_where_there_is_nothing_else(drawn):
     both = find_region([lge, t2], roles=("LGE", "T2"), **choices)
     assert np.array_equal(both, find_region([lge], roles=("LGE",), **choices))
     assert dice(find_region([t2], roles=("T2",), **choices), drawn.roi) > 0.6
+    lge = lge.copy()
+    lge[7:] = np.nan  # in those slices there is T2 alone
+    partly = find_region([lge, t2], roles=("LGE", "T2"), **choices)
+    assert np.array_equal(partly[:7], both[:7])
+    assert dice(partly[7:], drawn.roi[7:]) > 0.6
+    alone = find_region([lge], roles=("LGE",), **choices)
+    assert not alone[7:].any()
 
 
 def test_one_slice_in_pixels_without_units_and_of_no_known_sequence(drawn):

@@ -334,6 +334,22 @@ def test_the_figure_turns_the_patients_left_to_the_right():
     assert np.array_equal(coronal, pictures[0][::-1])
 
 
+def test_the_overview_shows_each_slice_under_its_number():
+    result, images, *_ = case()
+    direction = np.diag((-1, -1, 1)).ravel()
+    overview = draw_figure(result, images, direction).axes[-1]
+    numbers = [int(text.get_text().split()[1]) - 1 for text in overview.texts]
+    assert len(numbers) > 1
+    shown, labels = (np.asarray(image.get_array()) for image in overview.images)
+    width = round(shown.shape[1] / len(numbers))
+    for i, z in enumerate(numbers):
+        own = labels[:, i * width : (i + 1) * width, 3] > 0
+        assert own.sum() == (result.labels[z] > 0).sum()
+        y, x = np.nonzero(result.labels[z][::-1, ::-1])
+        inside = shown[:, i * width : (i + 1) * width][own]
+        assert np.corrcoef(inside, images[0, z][::-1, ::-1][y, x])[0, 1] > 0.9999
+
+
 def test_the_figure_of_one_plane():
     result, images, *_ = case(shape=(2, 24, 26))
     flat = dataclasses.replace(

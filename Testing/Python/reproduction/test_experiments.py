@@ -20,6 +20,7 @@ from DeepGMMSegmentationLib.cli.main import main
 from DeepGMMSegmentationLib.hearts.sample import heart
 from DeepGMMSegmentationLib.reproduction.experiments import reproduce
 from DeepGMMSegmentationLib.reproduction.myops import read_myops, write_phantoms
+from DeepGMMSegmentationLib.reproduction.pictures import draw_slice
 from DeepGMMSegmentationLib.reproduction.protocol import METHODS, Protocol, mean_intensities, split
 from DeepGMMSegmentationLib.reproduction.scores import (
     Score,
@@ -382,6 +383,8 @@ def test_a_small_phantom_run_writes_the_tables(tmp_path, capsys):
         *(f"table1_{item.patient}_{item.number}.png" for item in slices),
         *(f"table2_102_{item.number}.png" for item in test),
     }
+    # What is bright in one sequence does not darken the others.
+    assert draw_slice(slices[0], {}).axes[0].images[0].get_clim() == (0, 1)
     for name, begin in (("tables.md", "| Method |"), ("tables.tex", r"\begin{tabular}")):
         assert (out / name).read_text(encoding="utf-8").count(begin) == 2
     assert list(tmp_path.iterdir()) == [out]
