@@ -57,11 +57,11 @@ class Stack:
         self.pixel = (spacing[-2], spacing[-1])
         self.count, self.shape = arrays.shape[1], arrays.shape[2:]
         self.device = resolve_device(device)
-        there = np.isfinite(arrays).any(axis=(2, 3))
+        values = np.nan_to_num(arrays.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        there = np.ptp(values, axis=(2, 3)) > 0  # other programs fill what is not there
         clear = there & (np.array(roles) != UNCLEAR)[:, None]
         self.looked_at = np.where(clear.any(axis=0), clear, there)
-        self.images = torch.from_numpy(arrays.astype(np.float32)).to(self.device)
-        self.images = torch.nan_to_num(self.images, nan=0.0, posinf=0.0, neginf=0.0)
+        self.images = torch.from_numpy(values).to(self.device)
         numbers = [ROLES.index(role) if role in ROLES else len(ROLES) for role in roles]
         self.roles = torch.tensor(numbers, device=self.device)
         path = SHIPPED if network is None else Path(network)
@@ -148,20 +148,18 @@ class Stack:
         """Return what the network outlines from each place, averaged over so many turned views."""
         if not places:
             return []
-        sequences = np.flatnonzero(self.looked_at[:, z])
-        if not sequences.size:
+        sequences = np.count_nonzero(self.looked_at[:, z])
+        if not sequences:
             return [None] * len(places)
-        batches = [self.seen(z, sequences, *place) for place in places]
+        batches = [self.seen(z, *place) for place in places]
         probabilities = predict(self.network, torch.cat(batches), turned)
-        answers = probabilities.reshape(len(places), len(sequences), *probabilities.shape[1:])
+        answers = probabilities.reshape(len(places), sequences, *probabilities.shape[1:])
         joint = answers.clamp_min(1e-6).log().mean(dim=1).softmax(dim=1).cpu().numpy()
         return [read_outline(answer, *place) for answer, place in zip(joint, places)]
 
-    def seen(
-        self, z: int, sequences: np.ndarray, centre: tuple[float, float], radius: float
-    ) -> Tensor:
-        """Return the network's inputs ``(M, CHANNELS, SIDE, SIDE)`` of M sequences from a place."""
-        chosen = torch.from_numpy(sequences).to(self.device)
+    def seen(self, z: int, centre: tuple[float, float], radius: float) -> Tensor:
+        """Return the network's inputs ``(M, CHANNELS, SIDE, SIDE)``, of M sequences, from a place."""
+        chosen = torch.from_numpy(np.flatnonzero(self.looked_at[:, z])).to(self.device)
         slices = self.images[chosen, z, None]
         # Fine pixels are averaged first, or the view would pick single ones.
         finer = [max(1, int(2 * SPAN * radius / SIDE / step)) for step in self.pixel]
@@ -172,7 +170,7 @@ class Stack:
             (c / step - (factor - 1) / 2) / factor
             for c, step, factor in zip(centre, self.pixel, finer)
         ]
-        count = len(sequences)
+        count = len(chosen)
         centres = torch.tensor([place] * count, dtype=torch.float32, device=self.device)
         radii = torch.full((count,), float(radius), device=self.device)
         return inputs(slices, self.roles[chosen], Views.upright(centres, radii, pixel))

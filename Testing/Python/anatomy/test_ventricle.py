@@ -43,6 +43,8 @@ def test_t2_is_looked_at_only_where_there_is_nothing_else(drawn):
     lge[7:] = np.nan  # in those slices there is T2 alone
     partly = find_region([lge, t2], roles=("LGE", "T2"), **choices)
     assert np.array_equal(partly[:7], both[:7])
+    filled = find_region([np.nan_to_num(lge), t2], roles=("LGE", "T2"), **choices)
+    assert np.array_equal(filled, partly)
     assert dice(partly[7:], drawn.roi[7:]) > 0.6
     alone = find_region([lge], roles=("LGE",), **choices)
     assert not alone[7:].any()
