@@ -148,7 +148,7 @@ class Stack:
         """Return what the network outlines from each place, averaged over so many turned views."""
         if not places:
             return []
-        sequences = np.count_nonzero(self.looked_at[:, z])
+        sequences = int(self.looked_at[:, z].sum())
         if not sequences:
             return [None] * len(places)
         batches = [self.seen(z, *place) for place in places]
@@ -158,7 +158,7 @@ class Stack:
         return [read_outline(answer, *place) for answer, place in zip(joint, places)]
 
     def seen(self, z: int, centre: tuple[float, float], radius: float) -> Tensor:
-        """Return the network's inputs ``(M, CHANNELS, SIDE, SIDE)``, of M sequences, from a place."""
+        """Return what the network sees of a slice's M sequences, ``(M, CHANNELS, SIDE, SIDE)``."""
         chosen = torch.from_numpy(np.flatnonzero(self.looked_at[:, z])).to(self.device)
         slices = self.images[chosen, z, None]
         # Fine pixels are averaged first, or the view would pick single ones.
