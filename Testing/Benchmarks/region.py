@@ -223,7 +223,9 @@ def tissues(case: dict, labels: np.ndarray, slices=slice(None)) -> tuple[float, 
     return dice(given == 1, blood), dice(given == 2, inside & ~blood)
 
 
-def draw(path: str, cases: list[dict], regions: list[np.ndarray]) -> None:
+def draw(
+    path: str, cases: list[dict], regions: list[np.ndarray], divided: list[np.ndarray]
+) -> None:
     """Draw every slice twice: the region and the manual one, and the tissues in the region."""
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
@@ -233,8 +235,8 @@ def draw(path: str, cases: list[dict], regions: list[np.ndarray]) -> None:
     axes = figure.subplots(2 * len(cases), columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
-    for (upper, lower), case, region in zip(axes.reshape(-1, 2, columns), cases, regions):
-        labels = divide(case, region)
+    rows = axes.reshape(-1, 2, columns)
+    for (upper, lower), case, region, labels in zip(rows, cases, regions, divided):
         centre = np.argwhere(case["truth"])[:, 1:].mean(axis=0).round().astype(int)
         half = round(60 / case["spacing"][1])
         box = tuple(slice(max(c - half, 0), c + half) for c in centre)
@@ -277,11 +279,12 @@ def main() -> None:
         for how in hows:
             result, regions[how] = measured("Sunnybrook bSSFP", real, how, network)
             rows.append(result)
-        draw(arguments.pictures, real, regions["one click"])
-        for name, chosen in (("by hand", None), ("from one click", regions["one click"])):
-            for i, case in enumerate(real):
-                labels = divide(case, case["truth"] if chosen is None else chosen[i])
+        by_hand = [divide(case, case["truth"]) for case in real]
+        clicked = [divide(case, region) for case, region in zip(real, regions["one click"])]
+        for name, divided in (("by hand", by_hand), ("from one click", clicked)):
+            for case, labels in zip(real, divided):
                 print(case["name"], f"region {name}: blood %.3f, wall %.3f" % tissues(case, labels))
+        draw(arguments.pictures, real, regions["one click"], clicked)
     else:
         print(f"Sunnybrook is skipped: {arguments.data / 'sunnybrook'} is not there.")
     if not arguments.quick:
